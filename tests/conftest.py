@@ -1,0 +1,40 @@
+"""Every test gets a home folder of its own and no network."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.update(HF_HUB_OFFLINE="1", GRADIO_ANALYTICS_ENABLED="False", HF_HUB_DISABLE_TELEMETRY="1")
+
+import pytest
+
+REAL = os.environ.get("WORKBENCH_REAL_DATA")
+_connect = socket.socket.connect
+
+
+@pytest.fixture(autouse=True)
+def _home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("WORKBENCH_HOME", str(home))
+    return home
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def connect(self: socket.socket, address: object) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not str(address[0]).startswith(("127.", "localhost", "::1")):
+            raise RuntimeError(f"a test reached for the network: {address}")
+        return _connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real text and tokenizers."""
+    if not REAL or not Path(REAL).is_dir():
+        pytest.skip("WORKBENCH_REAL_DATA names no folder of real data")
+    return Path(REAL).resolve()

@@ -1,0 +1,220 @@
+"""The command line, derived from the steps: `workbench STEP --knob value …`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import textwrap
+import traceback
+from typing import Any, NoReturn
+
+from .errors import WorkbenchError, nearest
+from .progress import Event, Progress
+from .specs import Knob, Step, knobs, stage_of
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0, 2 for bad input, 1 for a failed run."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    words = list(sys.argv[1:] if words is None else words)
+    debug = "--debug" in words
+    words = [w for w in words if w != "--debug"]
+    try:
+        return _command(words)
+    except WorkbenchError as error:
+        if debug:
+            traceback.print_exc()
+        print(f"workbench: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("workbench: stopped.", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        return 1
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        print(f"workbench: this is a bug ({type(error).__name__}: {error}); run it again with --debug to see where.", file=sys.stderr)
+        return 1
+
+
+def _command(words: list[str]) -> int:
+    from .steps import find, from_flat, from_json, menu
+
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(overview())
+        return 0
+    command, rest = _split(words, set(menu()))
+    as_json, rest = "--json" in rest, [w for w in rest if w != "--json"]
+    name = _take(rest, "--name") or ""
+    stage = _peek(rest, "--stage")
+    if path := _take(rest, "--spec"):
+        step = from_json(_read_spec(path, command))
+    else:
+        step_class = find(command, stage)
+        parser = _parser(step_class, menu()[command])
+        if "-h" in rest or "--help" in rest:
+            print(parser.format_help())
+            return 0
+        step = from_flat(command, _given(parser.parse_args(rest)))
+    _show(_run(step, name), as_json)
+    return 0
+
+
+def _split(words: list[str], commands: set[str]) -> tuple[str, list[str]]:
+    """The command, with a dot or a space between its parts, and the words after it."""
+    if len(words) > 1 and f"{words[0]}.{words[1]}" in commands:
+        return f"{words[0]}.{words[1]}", words[2:]
+    if words[0] in commands:
+        return words[0], words[1:]
+    typed = ".".join(words[:2]) if len(words) > 1 and any(c.startswith(words[0] + ".") for c in commands) else words[0]
+    raise WorkbenchError(f"There is no step '{typed}'.{nearest(typed, commands)} 'workbench' alone lists them all.")
+
+
+def _peek(words: list[str], flag: str) -> str | None:
+    joined = next((w.partition("=")[2] for w in words if w.startswith(flag + "=")), None)
+    return joined or (words[words.index(flag) + 1] if flag in words[:-1] else None)
+
+
+def _take(words: list[str], flag: str) -> str | None:
+    """Remove a flag and its value from the words."""
+    value = _peek(words, flag)
+    if value is not None:
+        at = next(i for i, w in enumerate(words) if w == flag or w.startswith(flag + "="))
+        del words[at : at + (2 if words[at] == flag else 1)]
+    return value
+
+
+def _read_spec(path: str, command: str) -> dict[str, Any]:
+    try:
+        with open(path, encoding="utf-8") as file:  # noqa: PTH123 - also reads /dev/stdin
+            spec = json.load(file)
+    except (OSError, ValueError) as error:
+        raise WorkbenchError(f"The step's file {path} cannot be read as JSON ({error}); write one with 'show code' in the app.") from error
+    spec = spec.get("spec", spec)
+    if spec.setdefault("step", command) != command:
+        raise WorkbenchError(f"{path} holds a step '{spec['step']}', not '{command}'; run 'workbench {spec['step']} --spec {path}'.")
+    return spec
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise WorkbenchError(f"{self.prog}: {message}; --help lists the knobs.")
+
+    def parse_args(self, words: list[str]) -> argparse.Namespace:  # type: ignore[override] # one caller, one form
+        known, rest = self.parse_known_args(words)
+        if rest:
+            flags = [s for a in self._actions for s in a.option_strings if s.startswith("--") and s != "--help"]
+            raise WorkbenchError(f"{self.prog} has no knob '{rest[0]}'.{nearest(rest[0].partition('=')[0], flags)}")
+        return known
+
+
+def _parser(step: type[Step], siblings: tuple[type[Step], ...]) -> argparse.ArgumentParser:
+    """Flags of a step. Values stay text: types and bounds are pydantic's business."""
+    parser = _Parser(
+        prog=f"workbench {step.command}", description=textwrap.dedent(step.__doc__ or ""), argument_default=argparse.SUPPRESS, allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter, epilog="Also: --json (one JSON object on stdout), --name TEXT, --spec FILE.json, --debug.",
+    )  # fmt: skip
+    seen: set[str] = set()
+    for knob in knobs(step):
+        if knob.name in seen:
+            continue
+        seen.add(knob.name)
+        same = [k for k in knobs(step) if k.name == knob.name]
+        _flag(parser, knob, step, [k.variant for k in same if k.variant])
+    if (tag := stage_of(step)) and len(siblings) > 1:
+        parser.description += f"\n\nStages: {', '.join(stage_of(s)[1] for s in siblings)} (shown: {tag[1]})."
+    return parser
+
+
+def _flag(parser: argparse.ArgumentParser, knob: Knob, step: type[Step], variants: list[str]) -> None:
+    text = knob.help.replace("%", "%%")
+    if variants:
+        text = f"[{', '.join(variants)}] {text}"
+    if knob.choices:
+        text += f" ({', '.join(knob.choices)})"
+    if not knob.required and knob.default not in (None, "", ()):
+        text += f" [{' '.join(map(str, knob.default)) if isinstance(knob.default, tuple) else knob.default}]".replace("%", "%%")
+    flags = list(dict.fromkeys([f"--{knob.name.replace('_', '-')}", f"--{knob.name}"]))
+    if knob.type is bool:
+        parser.add_argument(*flags, dest=knob.name, action=argparse.BooleanOptionalAction, help=text)
+        return
+    label = knob.ref.upper() or {int: "N", float: "X"}.get(knob.type, "TEXT")
+    nargs = "+" if knob.many else None
+    convert = (lambda word: None if word.lower() == "none" else word) if knob.optional else str
+    parser.add_argument(*flags, dest=knob.name, metavar=label, nargs=nargs, type=convert, help=text)
+    if knob.name in step.main:
+        parser.add_argument(f"{knob.name}_", metavar=knob.name.upper(), nargs="*" if knob.many else "?", type=convert, help=argparse.SUPPRESS)
+
+
+def _given(parsed: argparse.Namespace) -> dict[str, Any]:
+    """Knob values that were typed, by flag or by position."""
+    typed = {name: value for name, value in vars(parsed).items() if value not in (None, []) or not name.endswith("_")}
+    return {name.rstrip("_"): value for name, value in typed.items()}
+
+
+def _run(step: Step, name: str) -> Any:
+    """Run in the foreground, with a bar on stderr."""
+    from tqdm import tqdm
+
+    from . import store
+
+    with tqdm(total=100, file=sys.stderr, bar_format="{desc}{bar:30} {n:3.0f}% {elapsed}", disable=not sys.stderr.isatty(), leave=False) as bar:
+
+        def show(event: Event) -> None:
+            if event.kind == "progress":
+                bar.set_description_str(f"{event.message[:60]} ", refresh=False)
+                bar.update(100 * (event.fraction or 0) - bar.n)
+            elif event.kind in ("note", "warning"):
+                bar.write(f"{'warning: ' if event.kind == 'warning' else ''}{event.message}", file=sys.stderr)
+
+        return store.run(step, Progress(show), name=name)
+
+
+def _show(made: Any, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(made.summary(), ensure_ascii=False))
+        return
+    for key, value in made.metrics.items():
+        if key == "text":
+            print(value)
+        elif isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
+            print(table(value))
+        elif not isinstance(value, (list, dict)) and made.id:
+            print(f"{key.replace('_', ' ')}: {_cell(value)}", file=sys.stderr)
+        elif value:
+            print(f"{key.replace('_', ' ')}: {_cell(value)}")
+    if made.id:
+        print(made.id)
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Rows as aligned plain text."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    cells = [[c.replace("_", " ") for c in columns], *([_cell(row.get(c)) for c in columns] for row in rows)]
+    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value)
+
+
+def overview() -> str:
+    """All steps with the first line of their help, in the order of the story."""
+    from .steps import menu
+
+    steps = menu()
+    width = max(map(len, steps))
+    lines = [f"  {name:<{width}}  {(classes[0].__doc__ or '').strip().splitlines()[0]}" for name, classes in steps.items()]
+    return "\n".join(["workbench STEP --knob value …    (workbench STEP --help lists its knobs)", "", *lines])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

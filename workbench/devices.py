@@ -1,0 +1,46 @@
+"""Where and in which number format a model runs."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from .errors import WorkbenchError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def pick(device: str = "auto") -> torch.device:
+    """The device to use; `auto` is the first GPU, else the processor. Raises WorkbenchError if it is not there."""
+    import torch
+
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    if device.startswith("cuda"):
+        index = int(device.partition(":")[2] or 0)
+        if index >= torch.cuda.device_count():
+            raise WorkbenchError(f"Device {device} is not here ({torch.cuda.device_count()} CUDA devices); use --device auto.")
+    if device == "mps" and not torch.backends.mps.is_available():
+        raise WorkbenchError("Device mps is not here; use --device auto.")
+    return torch.device(device)
+
+
+def number_format(dtype: str, device: torch.device) -> torch.dtype:
+    """The torch dtype; `auto` is bf16 on a GPU that has it and fp32 elsewhere."""
+    import torch
+
+    if dtype == "auto":
+        return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
+    return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[dtype]
+
+
+def describe() -> dict[str, str]:
+    """The machine in words, for the environment check."""
+    import psutil
+    import torch
+
+    device = pick()
+    memory = psutil.virtual_memory()
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{os.cpu_count()} processor cores" if device.type == "cpu" else "Apple GPU"
+    return {"device": f"{device.type}: {name}", "memory": f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GiB free"}

@@ -1,0 +1,224 @@
+"""Long work as child processes: a job is a folder with `job.json`, an append-only `events.jsonl` and a lock.
+
+The child holds the lock `alive` for its whole life, so a killed one is noticed by the free lock, whatever became of its
+process number. A page or a notebook only reads files: a reload loses nothing. Heavy jobs run one at a time, in order.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from filelock import FileLock, Timeout
+from pydantic import Field
+
+from . import store
+from .errors import Stopped, WorkbenchError, nearest
+from .progress import Event, Progress
+from .specs import Step
+
+ID = re.compile(r"\d{10,14}-[0-9a-f]{6}")
+ENDED = ("done", "failed", "stopped", "lost")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as its files tell it."""
+
+    id: str
+    path: Path
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        return json.loads((self.path / "job.json").read_text(encoding="utf-8"))["spec"]
+
+    @property
+    def name(self) -> str:
+        return json.loads((self.path / "job.json").read_text(encoding="utf-8"))["name"]
+
+    def events(self, start: int = 0) -> list[dict[str, Any]]:
+        """All whole events from the `start`-th on."""
+        try:
+            lines = (self.path / "events.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
+        except FileNotFoundError:
+            return []
+        return [json.loads(line) for line in lines[start:]]
+
+    @property
+    def state(self) -> str:
+        """waiting, running, done, failed, stopped, or lost (its process was killed)."""
+        last = next((e for e in reversed(self.events()) if e["kind"] == "state"), None)
+        state = last["message"] if last else "waiting"
+        if state in ENDED or self._alive():
+            return state
+        # Between the two reads the job may have ended: look once more before calling it lost.
+        last = next((e for e in reversed(self.events()) if e["kind"] == "state"), None)
+        state = last["message"] if last else "waiting"
+        young = time.time() - (self.path / "job.json").stat().st_mtime < 60
+        return state if state in ENDED or (last is None and young) else "lost"
+
+    @property
+    def fraction(self) -> float:
+        return next((e["fraction"] for e in reversed(self.events()) if e.get("fraction") is not None), 0.0)
+
+    @property
+    def result(self) -> dict[str, Any] | None:
+        """{"id", "kind", "metrics"} of a job that is done."""
+        return next((e["data"] for e in reversed(self.events()) if e["kind"] == "state" and e["message"] == "done"), None)
+
+    @property
+    def error(self) -> str:
+        return next((e["data"].get("error", "") for e in reversed(self.events()) if e["kind"] == "state" and e["message"] in ("failed", "stopped")), "")
+
+    def stop(self) -> None:
+        """Ask it to end at its next report; what it has kept so far stays."""
+        (self.path / "stop").touch()
+
+    def wait(self, seconds: float = 600) -> Job:
+        """Return when it has ended; raises WorkbenchError after `seconds`."""
+        end = time.time() + seconds
+        while self.state not in ENDED:
+            if time.time() > end:
+                raise WorkbenchError(f"Job {self.id} is still {self.state} after {seconds:.0f} s; wait longer or stop it.")
+            time.sleep(0.2)
+        return self
+
+    def _alive(self) -> bool:
+        try:
+            with FileLock(self.path / "alive").acquire(timeout=0):
+                return False
+        except Timeout:
+            return True
+
+
+def folder() -> Path:
+    place = store.home() / "jobs"
+    place.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+def submit(step: Step, name: str = "") -> Job:
+    """Start a step in a process of its own; returns at once."""
+    from .steps import to_json
+
+    new = f"{int(time.time() * 1000)}-{secrets.token_hex(3)}"
+    path = folder() / new
+    path.mkdir()
+    store.write_json(path / "job.json", {"id": new, "name": name, "heavy": step.heavy, "spec": to_json(step)})
+    with (path / "output.log").open("wb") as log:
+        subprocess.Popen([sys.executable, "-m", "workbench.jobs", str(path)], stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+    return Job(new, path)
+
+
+def open_job(reference: str) -> Job:
+    """The job with this id. Raises WorkbenchError that lists close ones."""
+    if not ID.fullmatch(reference) or not (folder() / reference / "job.json").is_file():
+        raise WorkbenchError(f"There is no job '{reference}'.{nearest(reference, [j.id for j in jobs()])}")
+    return Job(reference, folder() / reference)
+
+
+def jobs() -> list[Job]:
+    """All jobs, newest first."""
+    return sorted((Job(p.parent.name, p.parent) for p in folder().glob("*/job.json") if ID.fullmatch(p.parent.name)), key=lambda j: j.id, reverse=True)
+
+
+def watch(job: Job, every: float = 0.3) -> Iterator[dict[str, Any]]:
+    """Its events as they come, from the first, until it has ended."""
+    seen = 0
+    while True:
+        ended = job.state in ENDED
+        for event in job.events(seen):
+            seen += 1
+            yield event
+        if ended:
+            return
+        time.sleep(every)
+
+
+class _Log:
+    """The child's side: appends events, one whole line a write."""
+
+    def __init__(self, path: Path) -> None:
+        self.file = (path / "events.jsonl").open("a", encoding="utf-8", buffering=1)
+
+    def __call__(self, event: Event) -> None:
+        self.file.write(json.dumps(event.json(), ensure_ascii=False) + "\n")
+
+    def state(self, name: str, **data: Any) -> None:
+        self.file.write(json.dumps({"kind": "state", "message": name, "data": data, "at": time.time()}, ensure_ascii=False) + "\n")
+
+
+def _run(path: Path) -> int:
+    """The child: wait for a turn, run the step, say how it ended."""
+    from .steps import from_json
+
+    with FileLock(path / "alive"):
+        log = _Log(path)
+        stop = (path / "stop").exists
+        job = json.loads((path / "job.json").read_text(encoding="utf-8"))
+        try:
+            log.state("waiting")
+            if job["heavy"]:
+                _wait_for_turn(path, stop)
+            log.state("running")
+            made = store.run(from_json(job["spec"]), Progress(log, stop), name=job["name"])
+        except Stopped as error:
+            log.state("stopped", error=str(error))
+            return 1
+        except WorkbenchError as error:
+            log.state("failed", error=str(error))
+            return error.exit_code
+        except Exception as error:
+            traceback.print_exc()  # into output.log; a page shows only the sentence
+            log.state("failed", error=f"This is a bug in the workbench ({type(error).__name__}); the details are in {path.name}/output.log.")
+            return 1
+        log.state("done", **made.summary())
+        return 0
+
+
+def _wait_for_turn(path: Path, stop: Any) -> None:
+    """Return once no earlier heavy job is waiting or running."""
+    while any(j.id < path.name and j.state not in ENDED and json.loads((j.path / "job.json").read_text(encoding="utf-8"))["heavy"] for j in jobs()):
+        if stop():
+            raise Stopped("Stopped while waiting for its turn.")
+        time.sleep(0.3)
+
+
+class Jobs(Step):
+    """List the jobs, or stop one."""
+
+    command: ClassVar[str] = "jobs"
+    heavy: ClassVar[bool] = False
+    stop: str = Field("", description="Id of a job to stop; what it has kept so far stays.")
+    limit: int = Field(20, ge=1, le=1000, description="How many of the newest jobs to list.")
+
+    def run(self, out: Path, progress: Progress) -> dict[str, Any]:
+        if self.stop:
+            open_job(self.stop).stop()
+        return {
+            "rows": [
+                {
+                    "job": j.id,
+                    "step": j.spec["step"],
+                    "name": j.name,
+                    "state": j.state,
+                    "percent": round(100 * j.fraction),
+                    "artefact": (j.result or {}).get("id"),
+                    "error": j.error,
+                }
+                for j in jobs()[: self.limit]
+            ]
+        }
+
+
+if __name__ == "__main__":
+    sys.exit(_run(Path(sys.argv[1])))

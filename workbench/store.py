@@ -1,0 +1,229 @@
+"""The home folder: artefacts as plain folders with a manifest, written whole or not at all.
+
+An artefact is filled under a temporary name, its files are fsynced, `manifest.json` is written last and the folder is
+renamed into place: without a manifest nothing is an artefact, so an interrupted write is never listed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import re
+import secrets
+import shutil
+import time
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from .errors import RunFailed, WorkbenchError, nearest
+from .progress import Progress
+from .specs import Options, Ref, Step, _unwrap
+
+ID = re.compile(r"[a-z]+-[0-9a-f]{8}")
+PACKAGES = ("workbench", "torch", "transformers", "tokenizers", "peft", "safetensors")
+
+
+def home() -> Path:
+    """`$WORKBENCH_HOME`, else `~/.workbench`; asked for at call time so that a test can move it."""
+    return Path(os.environ.get("WORKBENCH_HOME") or "~/.workbench").expanduser()
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """What a step left: a folder with a manifest, or (id and path None) only its metrics."""
+
+    id: str | None
+    kind: str
+    path: Path | None
+    manifest: dict[str, Any]
+
+    def __str__(self) -> str:
+        return self.id or self.kind
+
+    @property
+    def name(self) -> str:
+        return self.manifest.get("name", "")
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        return self.manifest["metrics"]
+
+    @property
+    def parents(self) -> list[str]:
+        return self.manifest.get("parents", [])
+
+    @cached_property
+    def step(self) -> Step:
+        """The step that made it, ready to run again."""
+        from .steps import from_json
+
+        return from_json(self.manifest["spec"])
+
+    def summary(self) -> dict[str, Any]:
+        return {"id": self.id, "kind": self.kind, "metrics": self.metrics}
+
+
+def run(step: Step, progress: Progress | None = None, name: str = "") -> Artefact:
+    """Run a step here and now; its artefact is in the home folder when this returns.
+
+    Raises WorkbenchError for bad input, RunFailed where the machine gave out; whatever is raised, nothing half-made stays.
+    """
+    from .steps import to_json
+
+    progress = progress or Progress()
+    spec = to_json(step)
+    if not step.makes:
+        return Artefact(None, "report", None, {"spec": spec, "metrics": step.run(Path(os.devnull), progress)})
+    kind = step.kind()
+    new = f"{kind}-{secrets.token_hex(4)}"
+    room = folder()
+    temporary = room / f".tmp-{new}"
+    started = time.time()
+    with FileLock(room / f".tmp-{new}.lock"):
+        try:
+            temporary.mkdir()
+            metrics = step.run(temporary, progress)
+            progress.check()
+            manifest = {
+                "id": new, "kind": kind, "name": name, "created": time.time(), "seconds": round(time.time() - started, 3),
+                "spec": spec, "parents": parents(step), "seed": getattr(step, "seed", None), "versions": versions(), "metrics": metrics, **_contents(temporary),
+            }  # fmt: skip
+            write_json(temporary / "manifest.json", manifest)
+            temporary.rename(room / new)
+            _sync(room)
+        except OSError as error:
+            if error.errno == 28:
+                raise RunFailed(f"The disk that holds {home()} is full; free some space and run it again.") from error
+            raise
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    (room / f".tmp-{new}.lock").unlink(missing_ok=True)
+    return open_artefact(new)
+
+
+def folder() -> Path:
+    """The folder of all artefacts, made on first use."""
+    place = home() / "artefacts"
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WorkbenchError(f"The home folder {home()} cannot be written ({error.strerror}); set WORKBENCH_HOME to another place.") from error
+    return place
+
+
+def open_artefact(reference: str) -> Artefact:
+    """The artefact with this id. Raises WorkbenchError that lists close ids."""
+    path = folder() / reference
+    if not ID.fullmatch(reference) or not (path / "manifest.json").is_file():
+        raise WorkbenchError(f"There is no artefact '{reference}'.{nearest(reference, [a.id for a in artefacts()]) or ' None has been made so far.'}")
+    manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+    return Artefact(manifest["id"], manifest["kind"], path, manifest)
+
+
+def artefacts(kind: str = "") -> list[Artefact]:
+    """All artefacts, newest first."""
+    found = [open_artefact(p.parent.name) for p in folder().glob("*/manifest.json") if ID.fullmatch(p.parent.name)]
+    return sorted((a for a in found if kind in ("", a.kind)), key=lambda a: -a.manifest["created"])
+
+
+def rename(reference: str, name: str) -> Artefact:
+    """Give an artefact another name; its id, to which others refer, stays."""
+    artefact = open_artefact(reference)
+    if len(name) > 80 or any(ord(c) < 32 for c in name):
+        raise WorkbenchError("A name has at most 80 characters and none of them control characters; shorten it.")
+    manifest = artefact.manifest | {"name": name}
+    write_json(artefact.path / "manifest.json", manifest)
+    return replace(artefact, manifest=manifest)
+
+
+def delete(reference: str) -> None:
+    """Remove an artefact. Refuses while another one was made from it."""
+    artefact = open_artefact(reference)
+    children = [a.id for a in artefacts() if artefact.id in a.parents]
+    if children:
+        raise WorkbenchError(f"{artefact.id} was used to make {', '.join(children)}; delete those first.")
+    gone = folder() / f".tmp-{artefact.id}"
+    artefact.path.rename(gone)
+    shutil.rmtree(gone)
+
+
+def sweep() -> int:
+    """Remove what killed processes left under temporary names; returns how many. A lock tells living writers apart."""
+    removed = 0
+    for place in folder().glob(".tmp-*"):
+        if place.suffix == ".lock":
+            continue
+        lock = FileLock(place.with_name(place.name + ".lock"))
+        try:
+            with lock.acquire(timeout=0):
+                shutil.rmtree(place, ignore_errors=True)
+                removed += 1
+        except Timeout:
+            continue
+        Path(lock.lock_file).unlink(missing_ok=True)
+    return removed
+
+
+def parents(step: Options) -> list[str]:
+    """The artefact ids a step refers to, in the order of its knobs."""
+    found: list[str] = []
+    for name, field in type(step).model_fields.items():
+        value = getattr(step, name)
+        if isinstance(value, Options):
+            found += parents(value)
+        elif any(isinstance(m, Ref) for m in _unwrap(field.annotation, list(field.metadata))[1]):
+            found += [
+                v for v in (value if isinstance(value, (tuple, list)) else [value]) if v and ID.fullmatch(v) and (folder() / v / "manifest.json").is_file()
+            ]
+    return list(dict.fromkeys(found))
+
+
+def versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON so that a reader sees the old file or the new one, never a part."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump(value, file, ensure_ascii=False, indent=1)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _contents(place: Path) -> dict[str, Any]:
+    """Size and SHA-256 of every file, all of them on disk for good, and one hash over the whole."""
+    files = {}
+    for path in sorted(p for p in place.rglob("*") if p.is_file()):
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            os.fsync(file.fileno())
+        files[path.relative_to(place).as_posix()] = {"bytes": path.stat().st_size, "sha256": digest}
+        _sync(path.parent)
+    return {"files": files, "content_hash": hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()}
+
+
+def _sync(place: Path) -> None:
+    """Make a folder's entries durable, where the system can (Windows cannot)."""
+    if hasattr(os, "O_DIRECTORY"):
+        handle = os.open(place, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
