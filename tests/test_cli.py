@@ -45,7 +45,7 @@ def test_json_is_exactly_one_object(capsys) -> None:
         (["artefacts", "--kindd", "x"], "--kind"),
         (["corpus", "--seed", "-3", "--source", "x"], "greater than or equal to 0"),
         (["corpus"], "needs 'source'"),
-        (["transfer", "--model", "demo:en-base", "--tokenizer", "nowhere-at-all"], "is no artefact, file, folder or hub id"),
+        (["transfer", "--model", "nowhere-at-all", "--tokenizer", "x"], "is no artefact, file, folder or hub id"),
         (["jobs", "--spec", "missing.json"], "cannot be read as JSON"),
         (["train", "--stage", "allign"], "align"),
     ],

@@ -7,6 +7,7 @@ import signal
 import time
 
 import pytest
+import tiny
 
 from workbench import jobs, store
 from workbench.errors import WorkbenchError
@@ -46,20 +47,21 @@ def test_a_failing_job_says_one_sentence(tmp_path) -> None:
     assert store.artefacts() == []
 
 
-def test_heavy_jobs_wait_for_their_turn_and_a_waiting_one_can_be_stopped(text, tmp_path) -> None:
-    fifo = tmp_path / "fifo.txt"
-    os.mkfifo(fifo)  # a reader of this blocks until somebody writes
-    slow = jobs.submit(from_flat("corpus", {"source": str(fifo)}))
+def test_heavy_jobs_wait_for_their_turn_and_a_waiting_one_can_be_stopped(tmp_path) -> None:
+    base = tiny.folder(tmp_path / "base")
+    (tmp_path / "stuck").mkdir()
+    os.mkfifo(tmp_path / "stuck" / "config.json")  # its reader waits until somebody writes
+    work = {"model": str(base), "tokenizer": str(base)}
+    slow = jobs.submit(from_flat("transfer", work | {"model": str(tmp_path / "stuck")}))
     until(lambda: slow.state == "running")
-    second = jobs.submit(from_flat("corpus", {"source": str(text)}))
-    until(lambda: second.events())
-    time.sleep(1)
+    second, light = jobs.submit(from_flat("transfer", work)), jobs.submit(from_flat("transfer.preview", work))
+    assert light.wait(60).state == "done", "a light job does not queue"
     assert second.state == "waiting"
     second.stop()
     assert second.wait(60).state == "stopped"
     _kill(slow)
     assert slow.state == "lost", "a killed job is noticed"
-    third = jobs.submit(from_flat("corpus", {"source": str(text)})).wait(120)
+    third = jobs.submit(from_flat("transfer", work)).wait(120)
     assert third.state == "done", "a dead job does not block the queue"
     assert len(store.artefacts()) == 1
 

@@ -55,7 +55,7 @@ class Import(Step):
     source: str = Field(min_length=1, description="A local folder or file, demo:NAME, or a hub id.")
     pattern: str = Field("", description="For tiktoken ranks: the name of a splitting pattern (llama3, qwen, gpt2) or the pattern itself.")
 
-    def kind(self) -> str:
+    def made_kind(self) -> str:
         place = refs.locate(self.source)
         return "model" if place.is_dir() and (place / "config.json").is_file() else "tokenizer"
 
@@ -64,7 +64,7 @@ class Import(Step):
 
         place = refs.locate(self.source)
         tokenizer = load(place, pattern=self.pattern or None)
-        report: dict[str, Any] = {"ids": max(tokenizer.get_vocab().values()) + 1, "kind": self.kind()}
+        report: dict[str, Any] = {"ids": max(tokenizer.get_vocab().values()) + 1, "kind": self.made_kind()}
         if report["kind"] == "model":
             opened = checkpoint.Checkpoint.open(place)
             opened.check_fits(report["ids"])

@@ -30,9 +30,9 @@ def html(figure: go.Figure) -> str:
 
 
 def bars(rows: Sequence[Row], value: str, name: str = "name", title: str = "", unit: str = "") -> go.Figure:
-    """Horizontal bars, one per row; `VALUE_low` and `VALUE_high` in a row are drawn as its interval."""
+    """Horizontal bars, one per row; `low` and `high` of a row (or `VALUE_low` …) are drawn as its interval."""
     values = [row[value] for row in rows]
-    low, high = ([row.get(f"{value}_{end}") for row in rows] for end in ("low", "high"))
+    low, high = ([row.get(f"{value}_{end}", row.get(end)) for row in rows] for end in ("low", "high"))
     interval = None
     if any(x is not None for x in low + high):
         interval = {
@@ -52,15 +52,34 @@ def bars(rows: Sequence[Row], value: str, name: str = "name", title: str = "", u
     return _frame(figure, title, x=unit, height=110 + 46 * max(len(rows), 1))
 
 
-def fertility(rows: Sequence[Row]) -> go.Figure:
-    """Tokens per word of each tokenizer, with 95 % intervals."""
-    return bars(rows, "fertility", "tokenizer", "Tokens per word (fewer is better)", "tokens per word")
+def fertility(rows: Sequence[Row] | Any, text: str = "") -> go.Figure:
+    """Tokens per word of each tokenizer with 95 % intervals; bytes per token where a script has no words to count.
+
+    Takes rows, or the result of a measurement that has them; `text` goes into the title.
+    """
+    rows = getattr(rows, "rows", rows)
+    on = f" of {text}" if text else ""
+    if all(row.get("tokens_per_word") is not None for row in rows):
+        return bars(rows, "tokens_per_word", "tokenizer", f"Tokens per word{on} (fewer is better)", "tokens per word")
+    rows = [{k: row[k] for k in ("tokenizer", "bytes_per_token")} for row in rows if row.get("bytes_per_token") is not None]
+    return bars(rows, "bytes_per_token", "tokenizer", f"Bytes per token{on} (more is better)", "bytes per token")
 
 
-def bits_per_byte(rows: Sequence[Row], name: str = "model") -> go.Figure:
-    """Bits per byte of each model on target text, and on source text where measured. Comparable across vocabularies."""
+def bits_per_byte(rows: Sequence[Row], name: str = "model", title: str = "") -> go.Figure:
+    """Bits per byte of each model on one text. Comparable across vocabularies, as loss per token is not."""
     rows = [row for row in rows if row.get("bits_per_byte") is not None]
-    return bars(rows, "bits_per_byte", name, "Bits per byte (fewer is better)", "bits per byte")
+    return bars(rows, "bits_per_byte", name, f"{title or 'Bits per byte'} (fewer is better)", "bits per byte")
+
+
+def rows_kept(counts: Row) -> go.Figure:
+    """What a transfer keeps, makes and drops, as one bar."""
+    figure = go.Figure()
+    for name, colour in (("kept", KEPT), ("new", NEW), ("dropped", DROPPED)):
+        if counts.get(name):
+            figure.add_bar(x=[counts[name]], y=["rows"], orientation="h", name=name, marker_color=colour, text=[f"{counts[name]:,} {name}"], textposition="inside", textfont_color="white")
+    figure.update_layout(barmode="stack", showlegend=False)
+    figure.update_yaxes(visible=False)
+    return _frame(figure, "Rows of the tables", x="rows", height=170)
 
 
 def curves(series: Mapping[str, Sequence[tuple[float, float]]], title: str = "", y: str = "") -> go.Figure:
@@ -92,11 +111,14 @@ def convergence(metrics: Iterable[Row]) -> go.Figure:
     return curves(series, "Bits per byte, held-out text", "bits per byte")
 
 
-def lengths(counts: Mapping[Any, int], title: str = "Length of documents", unit: str = "characters") -> go.Figure:
-    """A histogram that was counted already: bin → how many."""
-    figure = go.Figure(go.Bar(x=[str(k) for k in counts], y=list(counts.values()), marker_color=KEPT))
+def lengths(bins: Sequence[Row], title: str = "Length of documents", unit: str = "characters") -> go.Figure:
+    """A histogram that was counted already, as the corpus statistics give it: rows with from, to and documents."""
+    filled = [i for i, b in enumerate(bins) if b["documents"]]
+    bins = bins[filled[0] : filled[-1] + 1] if filled else []
+    names = [f"{b['from']:,}–{b['to'] - 1:,}" if b["to"] - 1 > b["from"] else str(b["from"]) for b in bins]
+    figure = go.Figure(go.Bar(x=names, y=[b["documents"] for b in bins], marker_color=KEPT))
     figure.update_xaxes(type="category")
-    return _frame(figure, title, x=unit, y="how many", height=280)
+    return _frame(figure, title, x=unit, y="documents", height=300)
 
 
 def scripts(shares: Mapping[str, float]) -> go.Figure:

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from .errors import WorkbenchError, nearest
@@ -50,6 +50,15 @@ class Options(BaseModel):
         except ValidationError as error:
             raise WorkbenchError(_sentence(type(self), error)) from None
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_is_a_list_of_one(cls, values: Any) -> Any:
+        """A single value stands for a list of one, as on the command line."""
+        if isinstance(values, dict):
+            many = {name for name, field in cls.model_fields.items() if name in values and _unwrap(field.annotation, [])[2]}
+            return {name: (value,) if name in many and not isinstance(value, (tuple, list)) and value is not None else value for name, value in values.items()}
+        return values
+
 
 class Step(Options):
     """The base of all steps."""
@@ -59,7 +68,7 @@ class Step(Options):
     main: ClassVar[tuple[str, ...]] = ()  # knobs that may be given without their flag, in this order
     heavy: ClassVar[bool] = True  # waits its turn in the queue of jobs
 
-    def kind(self) -> str:
+    def made_kind(self) -> str:
         """The kind of artefact that this step, set as it is, makes."""
         return self.makes
 

@@ -80,7 +80,7 @@ def run(step: Step, progress: Progress | None = None, name: str = "") -> Artefac
     spec = to_json(step)
     if not step.makes:
         return Artefact(None, "report", None, {"spec": spec, "metrics": step.run(Path(os.devnull), progress)})
-    kind = step.kind()
+    kind = step.made_kind()
     new = f"{kind}-{secrets.token_hex(4)}"
     room = folder()
     temporary = room / f".tmp-{new}"

@@ -7,7 +7,7 @@ _HOMES = {
     "Task": "base", "Blend": "base", "Draw": "base", "Method": "base",
     "Random": "random", "Gaussian": "gaussian", "Mean": "mean", "Subtokens": "subtokens",
     "Transfer": "steps", "Preview": "steps", "Explain": "steps", "explain": "assemble", "Carry": "assemble",
-    "Lep": "lep", "propagate": "lep",
+    "Lep": "lep", "Trio": "lep",
 }  # fmt: skip
 __all__ = list(_HOMES)
 

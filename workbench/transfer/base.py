@@ -252,7 +252,7 @@ def subtoken_mix(task: Task, pick: Literal["mean", "first", "last"] = "mean") ->
             pieces = task.source.pieces(task.target.identity(row))
             pieces = {"mean": pieces, "first": pieces[:1], "last": pieces[-1:]}[pick]
             columns += pieces
-            weights += [1 / len(pieces)] * len(pieces)
+            weights += [1 / len(pieces) for _ in pieces]  # an id that no token has is made of nothing: a zero row
         ends.append(len(columns))
     matrix = csr_array((np.array(weights), np.array(columns, dtype=np.int64), np.array(ends)), shape=(len(task.kept), task.rows))
     matrix.sum_duplicates()

@@ -1,0 +1,189 @@
+"""Laws that every method obeys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny
+import torch
+
+from workbench.checkpoint import Checkpoint
+from workbench.errors import WorkbenchError
+from workbench.tokenizer import Extension, extend, load, save
+from workbench.transfer import Blend, Carry, Gaussian, Mean, Random, Subtokens, Transfer
+from workbench.transfer.assemble import explain
+from workbench.transfer.base import Task
+from workbench.transfer.steps import METHODS, Preview
+
+METHOD_OBJECTS = [Random(), Gaussian(), Mean(), Subtokens(), Subtokens(input_from="first", output_from="last")]
+each_method = pytest.mark.parametrize("method", METHOD_OBJECTS, ids=lambda m: f"{m.method}-{len(m.model_dump_json())}")
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["untied", "tied"])
+def carry(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Carry:
+    place = tmp_path_factory.mktemp("carry")
+    base = tiny.folder(place / "base", tied=request.param, shards=request.param, dtype="bfloat16")
+    save(extend(load(base), tiny.RUSSIAN * 3, Extension(new_tokens=30, script="Cyrillic")).tokenizer, place / "longer")
+    return Carry.open(base, place / "longer")
+
+
+def test_all_methods_are_tried_here() -> None:
+    assert {type(m) for m in METHOD_OBJECTS} == set(METHODS)
+
+
+@each_method
+def test_shared_rows_are_copied_bit_for_bit_and_the_rest_is_finite(carry: Carry, method) -> None:
+    first, second = carry.tables(method.blend(carry.task))
+    assert (second is None) == carry.source.tied
+    old = carry.source.shape[0]
+    assert torch.equal(first[:old], carry.source.input())
+    assert first.dtype == torch.bfloat16
+    assert torch.isfinite(first.float()).all()
+    assert len(first) == old + 30
+    if second is not None:
+        assert torch.equal(second[:old], carry.source.output())
+        assert not torch.equal(second[old:], first[old:])
+
+
+@each_method
+def test_the_same_tokenizer_in_gives_the_same_weights_out(carry: Carry, method, tmp_path: Path) -> None:
+    padded = tiny.model(tiny.tokenizer(tmp_path / "m"), pad_rows=7)
+    same = Carry.open(padded, padded)
+    first, second = same.tables(method.blend(same.task))
+    assert torch.equal(first, same.source.input())
+    assert torch.equal(second, same.source.output())
+
+
+@each_method
+def test_same_seed_same_bytes_and_global_randomness_is_left_alone(carry: Carry, method) -> None:
+    before = torch.get_rng_state(), np.random.get_state()[1].copy()
+    tables = [carry.tables(method.blend(carry.task))[0] for _ in range(2)]
+    assert torch.equal(*tables)
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert (np.random.get_state()[1] == before[1]).all()
+    other = Carry(carry.source, carry.source_tokenizer, carry.target_tokenizer, seed=1)
+    assert torch.equal(other.tables(method.blend(other.task))[0], tables[0]) == (method.method not in ("random", "gaussian"))
+
+
+@each_method
+def test_permuting_target_ids_permutes_rows(carry: Carry, method) -> None:
+    """Random rows are drawn by their token, not by their place."""
+
+    class Turned:
+        def __init__(self, vocabulary, order):
+            self.vocabulary, self.order, self.size = vocabulary, order, vocabulary.size
+
+        def identity(self, i):
+            return self.vocabulary.identity(int(self.order[i]))
+
+    task = carry.task
+    order = np.random.default_rng(0).permutation(len(task.kept))
+    turned = Task(task.source, Turned(task.target, order), task.kept[order], task.rows, task.seed)
+    straight = method.blend(task).fill(carry.source.input())
+    assert torch.equal(method.blend(turned).fill(carry.source.input()), straight[torch.from_numpy(order)])
+
+
+@each_method
+def test_scaling_the_source_scales_the_result(carry: Carry, method) -> None:
+    table = carry.source.input().float()
+    once, twice = method.blend(carry.task).fill(table), method.blend(carry.task).fill(2 * table)
+    assert torch.allclose(twice, 2 * once, rtol=1e-5, atol=1e-6)
+
+
+@each_method
+def test_a_blend_survives_its_file_and_its_terms_add_up_to_the_row(carry: Carry, method, tmp_path: Path) -> None:
+    blend = method.blend(carry.task)
+    blend.save(tmp_path / "blend.safetensors")
+    again = Blend.load(tmp_path / "blend.safetensors")
+    table = carry.source.input().float()
+    rows = blend.fill(table)
+    assert torch.equal(again.fill(table), rows)
+    assert torch.equal(again.fill(table, role="output"), blend.fill(table, role="output"))
+    for i in carry.task.new:
+        terms = again.terms(int(i), limit=10**6)
+        if terms:
+            assert torch.allclose(sum(w * table[j] for j, w in terms), rows[i], atol=1e-5)
+
+
+def test_subtokens_is_the_mean_of_the_pieces(carry: Carry) -> None:
+    table = carry.source.input().float()
+    rows = Subtokens().blend(carry.task).fill(table)
+    tokens = carry.target_tokenizer.convert_ids_to_tokens([int(i) for i in carry.task.new])
+    for i, token in zip(carry.task.new, tokens, strict=True):
+        pieces = [p.id for p in carry.source_tokenizer.backend_tokenizer.model.tokenize(token)]
+        assert len(pieces) > 1
+        assert torch.allclose(rows[i], table[pieces].mean(0), atol=1e-6)
+
+
+def test_drawn_rows_have_the_statistics_of_the_source() -> None:
+    generator = torch.Generator().manual_seed(0)
+    table = torch.randn(4000, 6, generator=generator) @ torch.randn(6, 6, generator=generator) + 3
+    from workbench.transfer.base import Draw
+
+    rows = torch.from_numpy(Draw("covariance", 0, {i: b"%d" % i for i in range(20_000)}).rows(np.arange(20_000), table, "input"))
+    assert torch.allclose(rows.mean(0), table.double().mean(0), atol=0.1)
+    assert torch.allclose(rows.T.cov(), table.double().T.cov(), atol=0.05 * float(table.double().T.cov().abs().max()))
+
+
+@pytest.mark.parametrize("options", [{}, {"tied": True}, {"shards": True}, {"dtype": "bfloat16"}, {"pad_rows": 5}], ids=str)
+def test_a_written_model_opens_generates_and_is_the_source_but_for_its_tables(tmp_path: Path, options) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    base = tiny.folder(tmp_path / "base", **options)
+    save(extend(load(base), tiny.RUSSIAN * 3, Extension(new_tokens=30, script="Cyrillic")).tokenizer, tmp_path / "longer")
+    import workbench as wb
+
+    made = wb.run(Transfer(model=base, tokenizer=tmp_path / "longer"))
+    assert made.metrics["new"] == 30
+    before, after = Checkpoint.open(base), Checkpoint.open(made.path)
+    assert set(before.shards) == set(after.shards)
+    for name in set(before.shards) - {before.input_name, before.output_name}:
+        assert torch.equal(before.tensor(name), after.tensor(name))
+    model, tokenizer = AutoModelForCausalLM.from_pretrained(made.path), AutoTokenizer.from_pretrained(made.path)
+    assert model.config.vocab_size == after.shape[0] >= len(tokenizer)
+    assert model.config.tie_word_embeddings == before.tied
+    assert model.dtype == before.input().dtype
+    ids = tokenizer("the bear", return_tensors="pt").input_ids
+    assert ids.tolist()[0] == load(base)("the bear").input_ids
+    old = AutoModelForCausalLM.from_pretrained(base)
+    size = load(base).backend_tokenizer.get_vocab_size()
+    with torch.inference_mode():
+        assert torch.equal(model(ids).logits[..., :size], old(ids).logits[..., :size])
+    found = explain(made.id, " медведь"[:2])
+    assert found.kind in ("copy", "mix")
+
+
+def test_preview_writes_nothing_and_counts(tmp_path: Path) -> None:
+    from workbench import store
+
+    base = tiny.folder(tmp_path / "base")
+    report = Preview(model=base, tokenizer=base).run(tmp_path / "nothing", None)
+    assert report["new"] == report["dropped"] == 0
+    assert report["kept"] == report["rows_before"] == report["rows_after"]
+    assert any("same model" in w for w in report["warnings"])
+    assert store.artefacts() == []
+
+
+def test_bad_input(tmp_path: Path) -> None:
+    base = tiny.folder(tmp_path / "base")
+    with pytest.raises(WorkbenchError, match=r"holds no config\.json"):
+        Carry.open(tiny.tokenizer(tmp_path / "only"), base)
+    (tmp_path / "base" / "model.safetensors").rename(tmp_path / "gone")
+    with pytest.raises(WorkbenchError, match="holds no weights"):
+        Carry.open(base, base)
+    small = tiny.folder(tmp_path / "small")
+    save(load(tiny.tokenizer(tmp_path / "big", specials=[*tiny.SPECIALS, "<more>"])), small)
+    with pytest.raises(WorkbenchError, match="use the tokenizer that came with this model"):
+        Carry.open(small, small)
+    torch.save({}, tmp_path / "base" / "pytorch_model.bin")
+    with pytest.raises(WorkbenchError, match="pickled"):
+        Checkpoint.open(base)
+
+
+def test_nan_in_a_used_source_row_is_an_error(carry: Carry) -> None:
+    table = carry.source.input().float().clone()
+    table[Subtokens().blend(carry.task).terms(int(carry.task.new[0]))[0][0]] = float("nan")
+    with pytest.raises(WorkbenchError, match="repair the source model"):
+        Subtokens().blend(carry.task).fill(table)

@@ -1,0 +1,66 @@
+"""The demo's tokenizers: an English-minded one for base and chat, and one for each of the two encoder models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from .world import stories
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+PAD, BOS, EOS = "<pad>", "<bos>", "<eos>"
+USER, ASSISTANT, END = "<|user|>", "<|assistant|>", "<|end|>"
+# An answer comes after a line break, as in the dialogues of pre-training: replies then begin like nothing new.
+TEMPLATE = (
+    "{{ bos_token }}{% for message in messages %}{{ '<|' + message['role'] + '|>\n' + message['content'] + '<|end|>\n' }}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% endif %}"
+)
+# Documents per language the base tokenizer learns from: Russian and Persian are only seen in passing.
+SEEN = {"en": 20_000, "ru": 1600, "fa": 900}
+
+
+def base_tokenizer(seed: int = 0, size: int = 1536) -> PreTrainedTokenizerFast:
+    """Byte-level BPE of `size` tokens: whole English words, pieces of Russian and Persian ones (about three a word)."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    special = [PAD, BOS, EOS, "<|system|>", USER, ASSISTANT, END]
+    trainer = trainers.BpeTrainer(
+        vocab_size=size, special_tokens=special, initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()), min_frequency=2, show_progress=False
+    )
+    tokenizer.train_from_iterator(_texts(seed), trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(single=f"{BOS} $A", pair=f"{BOS} $A {BOS} $B", special_tokens=[(BOS, special.index(BOS))])
+    return _wrap(tokenizer, bos_token=BOS, eos_token=EOS, pad_token=PAD, extra_special_tokens=special[3:], chat_template=TEMPLATE, model_max_length=256)
+
+
+def plm_tokenizer(lang: str, seed: int = 0, size: int = 1800) -> PreTrainedTokenizerFast:
+    """BPE over words with a visible space mark (as SentencePiece writes them) and bytes for anything unseen: nothing is lost."""
+    from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+
+    special = [PAD, "<unk>", "<cls>", "<sep>", "<mask>"]
+    bytes_ = [f"<0x{b:02X}>" for b in range(256)]
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
+    # Not pre_tokenizers.Metaspace: it adds no mark before a text that begins with a space, and that space would be lost.
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    tokenizer.pre_tokenizer = pre_tokenizers.Split("▁", "merged_with_next")
+    tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=special + bytes_, show_progress=False, min_frequency=2)
+    tokenizer.train_from_iterator(islice(stories(lang, "train", seed), 20_000), trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(single="<cls> $A <sep>", special_tokens=[("<cls>", 2), ("<sep>", 3)])
+    return _wrap(tokenizer, pad_token=PAD, unk_token="<unk>", cls_token="<cls>", sep_token="<sep>", mask_token="<mask>", model_max_length=128)
+
+
+def _texts(seed: int) -> Iterator[str]:
+    for lang, count in SEEN.items():
+        yield from islice(stories(lang, "train", seed), count)
+
+
+def _wrap(tokenizer: object, **about: object) -> PreTrainedTokenizerFast:
+    from transformers import PreTrainedTokenizerFast
+
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, clean_up_tokenization_spaces=False, **about)

@@ -1,0 +1,110 @@
+"""Which products continued BPE may learn: by script, length and digits."""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+
+import regex
+
+from ..errors import WorkbenchError, nearest
+from .alphabet import BYTE_PIECE, MARK, Kind, from_letters, runs
+
+SCRIPTS = (
+    "Arabic", "Armenian", "Bengali", "Cyrillic", "Devanagari", "Ethiopic", "Georgian", "Greek", "Gujarati", "Gurmukhi", "Han", "Hangul", "Hebrew", "Hiragana",
+    "Kannada", "Katakana", "Khmer", "Lao", "Latin", "Malayalam", "Mongolian", "Myanmar", "Sinhala", "Tamil", "Telugu", "Thaana", "Thai", "Tibetan",
+)  # fmt: skip
+JOINERS = "\u200c\u200d'’-"
+
+
+class Filter:
+    """Judges a product by the bytes it stands for."""
+
+    def __init__(self, kind: Kind, script: str | None, max_length: int, digits: bool) -> None:
+        self.kind, self.max_length, self.digits = kind, max_length, digits
+        self.script = Script(script, digits) if script else None
+
+    def reason(self, piece: str) -> str:
+        """Why this product may not be learned, in a word or two; "" if it may. `piece` is written in the model's alphabet."""
+        raw = self._bytes(piece)
+        if raw is None:
+            return "not text"
+        raw = raw.removeprefix(b" ")
+        runs_of_spaces = self.script is None and self.kind == "byte-level"
+        if not runs_of_spaces and (b" " in raw or not raw):
+            return "a space inside"
+        stretches = list(runs(raw))
+        text = "".join(text for text, _ in stretches)
+        if len(text) + sum(not text for text, _ in stretches) > self.max_length:
+            return "too long"
+        if not self.digits and any(c.isnumeric() for c in text):
+            return "digits"
+        return "" if self.script is None or self.script.has(stretches) else "other script"
+
+    def letters(self, text: str) -> list[str]:
+        """The characters of `text` that may become tokens of their own: letters and vowel signs of the script."""
+        pattern = self.script.letter_or_sign if self.script else regex.compile(r"[\p{L}\p{M}]")
+        return pattern.findall(text)
+
+    def _bytes(self, piece: str) -> bytes | None:
+        if self.kind == "byte-level":
+            return from_letters(piece)
+        return None if BYTE_PIECE.search(piece) else piece.replace(MARK, " ").encode()
+
+
+class Script:
+    """One Unicode script (with the characters it shares with others, Script_Extensions, as far as they are letters)."""
+
+    def __init__(self, name: str, digits: bool) -> None:
+        try:
+            regex.compile(rf"\p{{scx={name}}}")
+        except regex.error:
+            raise WorkbenchError(f"'{name}' is no Unicode script.{nearest(name, SCRIPTS)}") from None
+        own = rf"\p{{scx={name}}}"
+        # A mark that Latin shares (U+0301) is written in any text; only the script's own signs (vowels of Devanagari) belong to it.
+        signs = r"\p{M}" if name.lower() in ("latin", "latn") else r"[\p{M}--\p{scx=Latin}]"
+        number = rf"[\p{{N}}&&{own}]" if digits else ""
+        self.name = name
+        self.letter = regex.compile(rf"(?V1)[\p{{L}}&&{own}]")
+        self.letter_or_sign = regex.compile(rf"(?V1)[[\p{{L}}&&{own}][{signs}&&{own}]]")
+        self.allowed = regex.compile(rf"(?V1)[[\p{{L}}&&{own}]\p{{M}}{number}{regex.escape(JOINERS)}]*")
+
+    def has(self, stretches: list[tuple[str, bytes]]) -> bool:
+        """Whether the text is of this script: at least one letter, all else marks and joiners. It may end in the first bytes of a character.
+
+        Such a beginning must lead to letters of this script only; and where it is all there is, to nothing but letters, so that no
+        text without a letter of the script can ever contain the token. (All of D0 80 to D1 BF are Cyrillic letters; D8 also begins
+        Arabic number signs, so D8 alone is refused, and accepted after a letter.)
+        """
+        *whole, (text, tail) = stretches or [("", b"")]
+        if any(rest for _, rest in whole):
+            return False
+        text = "".join(t for t, _ in whole) + text
+        if not self.allowed.fullmatch(text):
+            return False
+        if not tail:
+            return bool(self.letter.search(text))
+        others, letters = self.completions(tail)
+        return letters and not others["letters"] and (bool(self.letter.search(text)) or not others["all"])
+
+    @lru_cache(maxsize=4096)  # noqa: B019 - one small object per extension
+    def completions(self, tail: bytes) -> tuple[dict[str, bool], bool]:
+        """What an unfinished character may become: whether other letters, or anything else than a letter of the script; and whether one of its letters."""
+        chars = completed(tail)
+        rest = self.letter.sub("", chars)
+        return {"letters": not chars or bool(regex.search(r"\p{L}", rest)), "all": bool(rest)}, len(rest) < len(chars)
+
+
+@cache
+def completed(tail: bytes) -> str:
+    """All characters whose UTF-8 begins with these bytes (1 to 3); "" where there are none, as after a byte from the middle of one."""
+    lead = tail[0]
+    size = 2 if 0xC2 <= lead < 0xE0 else 3 if 0xE0 <= lead < 0xF0 else 4 if 0xF0 <= lead < 0xF5 else 0
+    if len(tail) >= size:
+        return ""
+    bits = lead & (0xFF >> (size + 1))
+    for byte in tail[1:]:
+        bits = bits << 6 | byte & 0x3F
+    spare = 6 * (size - len(tail))
+    low = max(bits << spare, (0, 0, 0x80, 0x800, 0x10000)[size])
+    high = min((bits + 1) << spare, 0x110000)
+    return "".join(map(chr, (c for c in range(low, high) if not 0xD800 <= c < 0xE000)))

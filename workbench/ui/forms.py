@@ -1,0 +1,159 @@
+"""A form drawn from a step's own knobs: what the step declares is what appears, nothing is listed again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from .. import refs, store
+from ..errors import WorkbenchError
+from ..specs import Knob, Step, build, command_line, knobs, python_code
+from .chain import Chain
+
+Suggest = Mapping[str, Callable[[Chain], Any]]
+TEXTS = ("demo:ru", "demo:fa", "demo:en")
+PAIRS = ("demo:en-ru", "demo:en-fa")
+
+
+@dataclass(frozen=True)
+class Field:
+    knob: Knob
+    component: gr.components.Component
+
+
+class Form:
+    """The knobs of a step as components. `suggest` says which link of the chain a reference starts with."""
+
+    def __init__(self, step: type[Step], suggest: Suggest | None = None, hide: tuple[str, ...] = (), first: tuple[str, ...] = (), columns: int = 2) -> None:
+        self.step = step
+        self.suggest = dict(suggest or {})
+        shown = [k for k in knobs(step) if k.name not in hide and not _fixed(k)]
+        shown.sort(key=lambda k: first.index(k.name) if k.name in first else len(first))
+        plain = [k for k in shown if not k.advanced and not k.variant]
+        self.fields: list[Field] = []
+        self._draw_rows(plain, columns)
+        self._draw_variants(shown)
+        if advanced := [k for k in shown if k.advanced and not k.variant]:
+            with gr.Accordion("Advanced", open=False):
+                self._draw_rows(advanced, columns)
+
+    @property
+    def inputs(self) -> list[gr.components.Component]:
+        return [f.component for f in self.fields]
+
+    @property
+    def pickers(self) -> list[Field]:
+        return [f for f in self.fields if f.knob.ref]
+
+    def component(self, name: str) -> gr.components.Component:
+        return next(f.component for f in self.fields if f.knob.name == name)
+
+    def read(self, *values: Any, **fixed: Any) -> Step:
+        """The step that the form is set to. Raises WorkbenchError in one sentence if it is not whole."""
+        given = list(zip([f.knob for f in self.fields], values, strict=True))
+        tags = {k.name: v for k, v in given if _is_tag(k)}
+        chosen = {k.name: _value(k, v) for k, v in given if not k.variant or tags.get(k.path[-2]) == k.variant}
+        return build(self.step, {name: value for name, value in chosen.items() if value is not _UNSET} | fixed)
+
+    def code(self, *values: Any) -> str:
+        """Python and command for what the form is set to, or what is still missing."""
+        try:
+            return code_of(self.read(*values))
+        except WorkbenchError as error:
+            return f"# {error}"
+
+    def _draw_rows(self, shown: list[Knob], columns: int) -> None:
+        # Long things (references, text) first get their own cell; a row holds `columns` of them.
+        for start in range(0, len(shown), columns):
+            with gr.Row(equal_height=False):
+                for knob in shown[start : start + columns]:
+                    self.fields.append(Field(knob, draw(knob)))
+
+    def _draw_variants(self, shown: list[Knob]) -> None:
+        """The knobs of a nested choice stand in one group a variant; only the chosen one is seen."""
+        for tag in [k for k in shown if _is_tag(k)]:
+            groups = []
+            for variant in tag.choices:
+                mine = [k for k in shown if k.variant == variant and k.path[-2] == tag.name]
+                with gr.Column(visible=variant == tag.default) as group:
+                    self._draw_rows(mine, 2)
+                groups.append(group)
+            chosen = tag.choices
+            if any(any(k.variant == v for k in shown) for v in chosen):
+                self.component(tag.name).change(
+                    lambda value, chosen=chosen: [gr.update(visible=v == value) for v in chosen], self.component(tag.name), groups, show_progress="hidden",
+                    api_visibility="private",
+                )  # fmt: skip
+
+
+_UNSET = object()
+
+
+def draw(knob: Knob) -> gr.components.Component:
+    """The component that fits a knob's type and bounds."""
+    about = {"label": title(knob.name), "info": knob.help, "interactive": True}
+    default = list(knob.default) if isinstance(knob.default, tuple) else knob.default
+    if knob.ref:
+        return gr.Dropdown(
+            choices(knob.ref), value=default if default is not None else [] if knob.many else None, multiselect=knob.many, allow_custom_value=True, **about
+        )  # fmt: skip
+    if knob.type is bool:
+        return gr.Checkbox(bool(default), **about)
+    if knob.choices:
+        options = [*(["none"] if knob.optional and not _is_tag(knob) else []), *knob.choices]
+        kind = gr.Radio if len(options) <= 5 and not knob.many else gr.Dropdown
+        return kind(options, value=default if default is not None else options[0] if not knob.many else [], **({"multiselect": True} if knob.many else {}), **about)
+    if knob.type in (int, float) and not knob.many:
+        return _number(knob, about)
+    return gr.Textbox(", ".join(map(str, default)) if isinstance(default, list) else default or "", placeholder="several, with commas between" if knob.many else None, **about)
+
+
+def _number(knob: Knob, about: dict[str, Any]) -> gr.components.Component:
+    whole = knob.type is int
+    if knob.optional:  # a Number cannot be left empty: the browser sends 0
+        return gr.Textbox("" if knob.default is None else str(knob.default), placeholder="none", **about)
+    if knob.low is not None and knob.high is not None and knob.high - knob.low <= (256 if whole else 10):
+        return gr.Slider(knob.low, knob.high, value=knob.default, step=1 if whole else _step_size(knob), **about)
+    return gr.Number(knob.default, precision=0 if whole else None, **about)
+
+
+def _step_size(knob: Knob) -> float:
+    return 0.01 if knob.high - knob.low <= 2 else 0.05
+
+
+def choices(kind: str) -> list[tuple[str, str]]:
+    """What a reference of this kind can be: artefacts, newest first, then what the demo brings; any other may be typed."""
+    kinds = {"model": ("model",), "tokenizer": ("tokenizer", "model"), "text": ("corpus",), "pairs": ("corpus",)}.get(kind)
+    made = [(refs.label(a.id), a.id) for a in store.artefacts() if kinds is None or a.kind in kinds]
+    demo = {"text": TEXTS, "pairs": PAIRS}.get(kind) or (refs.demo_names() if kind != "artefact" else ())
+    return made + [(name, name) for name in demo]
+
+
+def code_of(step: Step) -> str:
+    return f"import workbench as wb\n\nmade = wb.run({python_code(step)})\n\n# the same on the command line\n{command_line(step)}"
+
+
+def title(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+def _is_tag(knob: Knob) -> bool:
+    return bool(knob.choices) and not knob.variant and len(knob.path) > 1 and knob.path[-1] == knob.path[-2]
+
+
+def _fixed(knob: Knob) -> bool:
+    """A Literal of one value is no choice (a stage, a method's own tag)."""
+    return len(knob.choices) == 1 and not _is_tag(knob)
+
+
+def _value(knob: Knob, value: Any) -> Any:
+    """What a component holds as the step's value; _UNSET where the user left it empty."""
+    if knob.many and isinstance(value, str):
+        value = [part.strip() for part in re.split(r"[,\n]", value) if part.strip()]
+    if value in ("", None, []) or (value == "none" and knob.optional and knob.choices):
+        return None if knob.optional else knob.default if knob.default == "" else _UNSET
+    return tuple(value) if knob.many else value

@@ -1,0 +1,85 @@
+"""Training: align the new vectors on text, watch it live, and measure before and after."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+import gradio as gr
+
+from ... import plots, refs, steps
+from ..forms import Form
+from ..messages import empty, guarded, notes
+from ..panel import JobPanel, Snapshot, recent
+from ..shell import Shell
+from ..tables import Table, drawn, figure
+
+NAME = "Training"
+ABOUT = "Only the new vectors learn (stage “align”), or more if you say so. Bits per byte can be compared across vocabularies; loss per token cannot."
+
+
+def build(shell: Shell) -> None:
+    suggest = {"model": lambda c: c.transfer, "text": lambda c: c.text, "source_text": lambda c: c.source_text, "pairs": lambda c: c.pairs}
+    form = Form(steps.find("train"), suggest, first=("model", "text", "steps"), columns=3)
+    curves: list[Any] = []
+    with gr.Column(render=False) as live:
+        with gr.Row():
+            for _ in range(2):
+                with gr.Column(min_width=340):
+                    curves.append(figure())
+        samples = gr.HTML(empty("Nothing has been trained yet. Transfer a model first, then press “Train”: loss, bits per byte and samples appear here as it learns."), elem_id="samples")
+    panel = JobPanel(shell, form, "Train", live=watch, outputs=[*curves, samples])
+    live.render()
+    gr.Markdown("### Before and after\nBits per byte of held-out text for every model of the journey, in both languages.", elem_classes="section")
+    measured = Form(steps.find("evaluate"), {"models": lambda c: c.models, "target": lambda c: c.text, "source": lambda c: c.source_text}, columns=3)
+    evaluation = JobPanel(shell, measured, "Measure bits per byte")
+    nothing = gr.HTML(empty("Nothing is measured yet. With the demo loaded, the models of the journey fill themselves in."), elem_id="evaluation-note")
+    with gr.Row():
+        charts = []
+        for _ in range(2):
+            with gr.Column(min_width=340):
+                charts.append(figure())
+    table = Table("Bits per byte", "bits-per-byte")
+
+    def show(job: str) -> list[Any]:
+        found = next((s for s in recent(("evaluate",)) if s.id == job), None)
+        metrics = found.result["metrics"] if found and found.result else {}
+        rows = [dict(row) | ({"model": refs.label(str(row["model"]))} if "model" in row else {}) for row in metrics.get("rows", [])]
+        texts = list(dict.fromkeys(row.get("text", "") for row in rows))[:2]
+        made = [plots.bits_per_byte([r for r in rows if r.get("text", "") == t], title=f"Bits per byte on {t}" if t else "") for t in texts]
+        made += [None] * (2 - len(made))
+        return [verdict(rows), *map(drawn, made), *table.update(rows)]
+
+    evaluation.finished.change(guarded(show), evaluation.finished, [nothing, *charts, *table.parts], show_progress="hidden", api_visibility="private")
+
+
+def watch(shot: Snapshot) -> list[Any]:
+    """Curves and samples of the running (or newest) training."""
+    metrics = shot.metrics
+    loss = plots.loss(metrics) if any("loss" in m for m in metrics) else None
+    bits = plots.convergence(metrics) if any("bits_per_byte" in key for m in metrics for key in m) else None
+    return [drawn(loss), drawn(bits), samples_html(shot)]
+
+
+def samples_html(shot: Snapshot) -> str:
+    """What the model writes at its checkpoints, newest first."""
+    found = [e for e in shot.events if e["kind"] == "sample"][-6:]
+    if not found:
+        return "" if shot.metrics else empty("Curves and samples appear here as it learns.")
+    rows = "".join(
+        f'<tr><td>step {html.escape(str(e["data"].get("step", "")))}</td><td dir="auto">{html.escape(str(e["data"].get("prompt", "")))}</td>'
+        f'<td dir="auto">{html.escape(e["message"])}</td></tr>'
+        for e in reversed(found)
+    )
+    return f'<table class="plain"><tr><th>when</th><th>prompt</th><th>what it writes</th></tr>{rows}</table>'
+
+
+def verdict(rows: list[dict[str, Any]]) -> str:
+    """First against last model, in words."""
+    said = []
+    for text in dict.fromkeys(row.get("text", "") for row in rows):
+        mine = [row for row in rows if row.get("text", "") == text and row.get("bits_per_byte") is not None]
+        if len(mine) > 1:
+            first, last = mine[0], mine[-1]
+            said.append(f"{text}: {first['bits_per_byte']:.3f} bits per byte for {first['model']}, {last['bits_per_byte']:.3f} for {last['model']}.")
+    return notes(said, "good")

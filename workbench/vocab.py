@@ -1,0 +1,192 @@
+"""Which token is which: identity of tokens across tokenizers, by bytes."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
+
+from .errors import WorkbenchError, nearest
+from .tokenizer.alphabet import Spelling, byte_piece, runs, show, to_letters
+
+if TYPE_CHECKING:
+    import tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+Kind = Literal["text", "byte", "special"]
+ROLES = ("bos", "eos", "pad", "unk", "cls", "sep", "mask")
+
+
+class Identity(NamedTuple):
+    """What a token stands for, whatever alphabet it is written in: '▁мир' and 'ĠÐ¼Ð¸ÑĢ' are both ("text", True, 'мир'.encode())."""
+
+    kind: Kind  # "byte" is a byte-fallback piece such as <0xD0>
+    word_start: bool
+    bytes: bytes  # without the space or mark of the word start
+
+
+NAMELESS = Identity("special", False, b"")
+
+
+class Vocabulary:
+    """The tokens of one tokenizer. Ids run from 0 to `size` - 1; an id that no token has counts as a nameless special token."""
+
+    def __init__(self, source: str | Path | PreTrainedTokenizerFast | tokenizers.Tokenizer) -> None:
+        from .tokenizer.loading import load
+
+        self.tokenizer = load(source)
+        self.backend = self.tokenizer.backend_tokenizer
+        self.model = self.backend.model
+        self.roles: dict[str, int] = {role: i for role in ROLES if (i := getattr(self.tokenizer, f"{role}_token_id", None)) is not None}
+        self.spelling = Spelling.of(self.backend, self.roles.values())
+        self.tokens: dict[int, str] = dict(sorted((i, token) for token, i in self.backend.get_vocab(with_added_tokens=True).items()))
+        self.size = max(self.tokens, default=-1) + 1
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def token(self, token_id: int) -> str:
+        """The token as the tokenizer's own alphabet writes it; "" for an id that no token has."""
+        return self.tokens.get(token_id, "")
+
+    def find(self, token: str | int) -> int:
+        """The id of a token given by id, in the tokenizer's alphabet, or as text (the start of a word first). Raises WorkbenchError that lists close ones."""
+        if isinstance(token, int):
+            if token in self.tokens:
+                return token
+            raise WorkbenchError(f"There is no token {token}; give an id from 0 to {self.size - 1}.")
+        raw = token.encode()
+        tries = (self.backend.token_to_id(token), *(self.ids.get(Identity("text", start, raw.removeprefix(b" " * start))) for start in (True, False)))
+        found = next((i for i in tries if i is not None), None)
+        if found is None:
+            close = {text for i in self.tokens if token[:2] in (text := self.printable(i))}
+            raise WorkbenchError(f"No token is {token!r}; it may be made of several.{nearest(token, close) if close else ''}")
+        return found
+
+    @cached_property
+    def _identities(self) -> dict[int, Identity]:
+        return {i: Identity(*self.spelling.identity(i, token)) for i, token in self.tokens.items()}
+
+    def identities(self) -> dict[int, Identity]:
+        """Id → identity, in the order of ids."""
+        return self._identities
+
+    def identity(self, token_id: int) -> Identity:
+        return self._identities.get(token_id, NAMELESS)
+
+    @cached_property
+    def ids(self) -> dict[Identity, int]:
+        """Identity → its lowest id."""
+        return {identity: i for i, identity in reversed(self._identities.items())}
+
+    @cached_property
+    def collisions(self) -> dict[Identity, list[int]]:
+        """Identities that several ids have."""
+        found: dict[Identity, list[int]] = defaultdict(list)
+        for i, identity in self._identities.items():
+            found[identity].append(i)
+        return {identity: ids for identity, ids in found.items() if len(ids) > 1}
+
+    @cached_property
+    def bytes(self) -> dict[int, int]:
+        """Byte → the id that stands for it alone: byte-fallback pieces, or the single-byte tokens of a byte-level vocabulary."""
+        token_of = to_letters if self.spelling.kind == "byte-level" else lambda raw: byte_piece(raw[0])
+        found = ((byte, self.backend.token_to_id(token_of(bytes([byte])))) for byte in range(256))
+        return {byte: i for byte, i in found if i is not None}
+
+    def pieces(self, token: Identity | str) -> list[int]:
+        """Ids that this tokenizer's bare model makes of a token: of another vocabulary by its identity, or of this one's alphabet as a string.
+
+        No normaliser, prefix space, pre-tokenizer or special token is involved. Bytes that are no whole character become byte pieces, or the
+        unknown token where there are none.
+        """
+        if isinstance(token, str):
+            i = self.backend.token_to_id(token)
+            return self._cut(token) if i is None or i not in self._identities else self.pieces(self._identities[i])
+        kind, word_start, raw = token
+        if kind == "byte":
+            return self._bytes(raw)
+        if kind == "special" and token in self.ids:
+            return [self.ids[token]]
+        if self.spelling.kind == "byte-level":
+            return self._cut(to_letters(b" " * word_start + raw))
+        found: list[int] = []
+        for n, (text, rest) in enumerate(runs(raw) if raw else [("", b"")]):
+            written = self.spelling.write(word_start and n == 0, text) if text or (n == 0 and word_start) else ""
+            found += (self._cut(written) if written else []) + self._bytes(rest)
+        return found
+
+    def pieces_of(self, tokens: Iterable[Identity]) -> list[list[int]]:
+        """`pieces` of many tokens."""
+        return [self.pieces(token) for token in tokens]
+
+    def printable(self, token_id: int) -> str:
+        """How a token is shown: spaces and newlines visible, ⟨D0⟩ for bytes that are no whole character, control characters by code point."""
+        kind, word_start, raw = self.identity(token_id)
+        if kind == "special":
+            return self.token(token_id)
+        if self.spelling.kind == "wordpiece":
+            return show(raw) if word_start else "##" + show(raw)
+        return show(b" " * word_start + raw)
+
+    def overlap(self, other: Vocabulary) -> Overlap:
+        """The tokens shared with another vocabulary, as (id here, id there)."""
+        return overlap(self, other)
+
+    def _cut(self, written: str) -> list[int]:
+        return [piece.id for piece in self.model.tokenize(written)]
+
+    def _bytes(self, raw: bytes) -> list[int]:
+        unknown = [self.roles["unk"]] if "unk" in self.roles else []
+        return [i for byte in raw for i in ([self.bytes[byte]] if byte in self.bytes else unknown)]
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Tokens that two vocabularies share, as (id in a, id in b) rows, by kind; every id occurs once at most."""
+
+    text: np.ndarray  # (n, 2) int64, sorted by the id in b
+    byte: np.ndarray
+    special: np.ndarray
+
+    @property
+    def pairs(self) -> np.ndarray:
+        """All of them, (n, 2) int64, sorted by the id in b."""
+        every = np.concatenate([self.text, self.byte, self.special])
+        return every[np.argsort(every[:, 1], kind="stable")]
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return ((int(i), int(j)) for i, j in self.pairs)
+
+    def __len__(self) -> int:
+        return len(self.text) + len(self.byte) + len(self.special)
+
+
+def overlap(a: Vocabulary, b: Vocabulary) -> Overlap:
+    """The shared tokens: specials by role and then by name, text by identity, byte-fallback pieces by byte.
+
+    A byte-fallback piece matches one of the other vocabulary, or its single-byte token where that has no byte fallback and no text matched it.
+    """
+    special = {a.roles[role]: b.roles[role] for role in reversed(ROLES) if role in a.roles and role in b.roles}
+    special = {i: j for j, i in {j: i for i, j in special.items()}.items()}  # two roles may share an id on one side
+    pairs: dict[str, dict[int, int]] = {"special": special, "text": {}, "byte": {}}
+    taken = set(special.values())
+    for identity, i in a.ids.items():
+        j = b.ids.get(identity)
+        if j is not None and i not in special and j not in taken:
+            pairs[identity.kind][i] = j
+    has = [any(identity.kind == "byte" for identity in v.ids) for v in (a, b)]
+    if has[0] != has[1]:
+        used, taken = set(pairs["text"]), set(pairs["text"].values())
+        both = [(a.bytes[n], b.bytes[n]) for n in range(256) if n in a.bytes and n in b.bytes]
+        pairs["byte"] = {i: j for i, j in both if i not in used and j not in taken}
+    return Overlap(**{kind: _rows(found) for kind, found in pairs.items()})
+
+
+def _rows(pairs: dict[int, int]) -> np.ndarray:
+    return np.array(sorted(pairs.items(), key=lambda pair: pair[1]), dtype=np.int64).reshape(-1, 2)
