@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
     from .chat import SideBySide
     from .jobs import Job
+    from .specs import Step
+    from .store import Artefact
 
 CARD = "border:1px solid #8886; border-radius:8px; padding:10px 14px; min-width:16em;"
 
@@ -22,8 +24,11 @@ def compare(result: SideBySide) -> ipywidgets.Widget:
     question = ipywidgets.HTML(f'<p dir="auto"><b>{escape(result.messages[-1]["content"])}</b></p>')
     cards = []
     for side, reply in result.replies.items():
-        stamp = f"{escape(reply.model)} · {reply.fingerprint} · {reply.tokens} tokens · {reply.characters / max(reply.seconds, 1e-9):.0f} characters/s · {escape(reply.script) or 'no letters'}"
-        body = f'<div style="{CARD}"><b>{escape(side)}</b><p dir="auto" style="font-size:1.1em">{escape(reply.text) or "<i>(nothing)</i>"}</p><small>{stamp}</small></div>'
+        speed = reply.characters / max(reply.seconds, 1e-9)
+        stamp = f"{reply.model} · {reply.fingerprint} · {reply.tokens} tokens · {speed:.0f} characters/s · {reply.script or 'no letters'}"
+        text = escape(reply.text) or "<i>(nothing)</i>"
+        body = f'<b>{escape(side)}</b><p dir="auto" style="font-size:1.1em">{text}</p><small>{escape(stamp)}</small>'
+        body = f'<div style="{CARD}">{body}</div>'
         cards.append(ipywidgets.HTML(body))
     return ipywidgets.VBox([question, ipywidgets.HBox(cards, layout=ipywidgets.Layout(flex_flow="row wrap"))])
 
@@ -34,6 +39,26 @@ def table(rows: list[dict[str, Any]], columns: list[str] | None = None) -> Any:
 
     frame = pandas.DataFrame(rows)
     return frame[columns] if columns else frame
+
+
+def run(step: Step, name: str = "") -> Artefact:
+    """Run a step in this notebook with a progress bar; returns what it made."""
+    import ipywidgets
+    from IPython.display import display
+
+    from . import store
+    from .progress import Event, Progress
+
+    bar, line = ipywidgets.FloatProgress(min=0, max=1), ipywidgets.HTML()
+    display(ipywidgets.HBox([bar, line]))
+
+    def show(event: Event) -> None:
+        bar.value = event.fraction if event.fraction is not None else bar.value
+        line.value = escape(event.message) if event.message else line.value
+
+    made = store.run(step, Progress(show), name=name)
+    bar.value, line.value = 1.0, escape(str(made))
+    return made
 
 
 def watch(job: Job, seconds: float = 3600) -> ipywidgets.Widget:
