@@ -127,7 +127,7 @@ def test_the_interval_agrees_with_scipy():
     assert interval(top.tolist(), bottom.tolist(), 0)[1:] == pytest.approx((theirs.low, theirs.high), abs=0.01)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(st.text(min_size=1, max_size=20).filter(lambda t: any(c.isalpha() for c in t)), min_size=1, max_size=6), st.integers(0, 9))
 def test_laws(documents, seed):
     built = bytes_tokenizer()

@@ -65,10 +65,17 @@ def fertility(rows: Sequence[Row] | Any, text: str = "") -> go.Figure:
     return bars(rows, "bytes_per_token", "tokenizer", f"Bytes per token{on} (more is better)", "bytes per token")
 
 
-def bits_per_byte(rows: Sequence[Row], name: str = "model", title: str = "") -> go.Figure:
-    """Bits per byte of each model on one text. Comparable across vocabularies, as loss per token is not."""
-    rows = [row for row in rows if row.get("bits_per_byte") is not None]
-    return bars(rows, "bits_per_byte", name, f"{title or 'Bits per byte'} (fewer is better)", "bits per byte")
+def bits_per_byte(rows: Sequence[Row], text: str = "") -> go.Figure:
+    """Bits per byte of each model on one text, from the rows of an evaluation. Comparable across vocabularies, as loss per token is not."""
+    rows = [row for row in rows if row.get("measure", "bits_per_byte") == "bits_per_byte" and text in ("", row.get("text"))]
+    return bars(rows, "value", "model", f"Bits per byte{f' of {text}' if text else ''} (fewer is better)", "bits per byte")
+
+
+def before_after(found: Mapping[str, Mapping[str, float | None]]) -> go.Figure:
+    """Bits per byte before and after a training, from its metrics: {"target": {"before": …, "after": …}, …}."""
+    rows = [{"name": f"{text}, {when}", "value": pair[when]} for text, pair in found.items() for when in ("before", "after") if pair.get(when) is not None]
+    figure = bars(rows, "value", title="Bits per byte, before and after (fewer is better)", unit="bits per byte")
+    return figure.update_traces(marker_color=[A if row["name"].endswith("before") else B for row in rows])
 
 
 def rows_kept(counts: Row) -> go.Figure:
@@ -76,7 +83,16 @@ def rows_kept(counts: Row) -> go.Figure:
     figure = go.Figure()
     for name, colour in (("kept", KEPT), ("new", NEW), ("dropped", DROPPED)):
         if counts.get(name):
-            figure.add_bar(x=[counts[name]], y=["rows"], orientation="h", name=name, marker_color=colour, text=[f"{counts[name]:,} {name}"], textposition="inside", textfont_color="white")
+            figure.add_bar(
+                x=[counts[name]],
+                y=["rows"],
+                orientation="h",
+                name=name,
+                marker_color=colour,
+                text=[f"{counts[name]:,} {name}"],
+                textposition="inside",
+                textfont_color="white",
+            )
     figure.update_layout(barmode="stack", showlegend=False)
     figure.update_yaxes(visible=False)
     return _frame(figure, "Rows of the tables", x="rows", height=170)

@@ -17,16 +17,16 @@ STEPS = (
     "transfer.steps:Preview",
     "transfer.steps:Explain",
     "transfer.lep:Lep",
-    # "training.stages:Align",
-    "chat:Chat",
-    # "evaluation.steps:Evaluate",
+    "training.stages:Align",
+    "chat.steps:Chat",
+    "evaluation.steps:Evaluate",
     "recipes.run:Recipe",
     "artefacts:Artefacts",
     "artefacts:Import",
     "artefacts:Export",
     "jobs:Jobs",
-    # "demo.build:Build",
-    # "ui.step:App",
+    "demo.build:Build",
+    "ui.step:App",
 )
 
 

@@ -24,7 +24,7 @@ def test_every_format_gives_the_documents_back(make, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(documents=st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\t\r\n\ufeff\0")).filter(str.strip), min_size=1, max_size=5))
 def test_any_text_comes_back_from_any_format(tmp_path, name, documents):
     assert list(formats.documents(write(tmp_path / name, documents))) == documents
@@ -104,7 +104,7 @@ def test_an_endless_line_is_refused(make, monkeypatch):
         corpus.open(make("a.txt", b"x" * 2000))
 
 
-@pytest.mark.parametrize("name", ["a.txt", "a.txt.gz", "a.csv", "a.parquet"])
+@pytest.mark.parametrize("name", ["a.txt.gz", "a.csv", "a.parquet"])
 def test_memory_stays_flat_on_a_large_file(make, name):
     path = make(name, [f"{n} " + "слово " * 1_000 for n in range(2_700)])  # 30 MB of UTF-8
     stream = corpus.open(path).train

@@ -16,32 +16,43 @@ from workbench.tokenizer import load
 from workbench.tokenizer.alphabet import BYTES, from_letters
 from workbench.tokenizer.loading import wrap
 
-ENGLISH = """The bear lives in the old forest and sleeps through the winter.
-In the morning the children walk to the river, and the river is cold.
-She said that the house was built of stone; "it will stand," she said.
-There were 120 apples in the basket, 35 of them were red.
-def walk(path):\n    for name in path:\n        print(name, end="")\n
-Nobody in the village remembers when the bridge was built or who built it.
-  They don't know, they can't know, and they won't ask the others.""".split("\n")
-RUSSIAN = """Медведь живёт в старом лесу и спит всю зиму.
-Утром дети идут к реке, а река холодная и быстрая.
-Она сказала, что дом построен из камня; «он будет стоять», — сказала она.
-В корзине было 120 яблок, 35 из них были красные, по-русски говоря.
-Никто в деревне не помнит, когда построили мост и кто его построил.
-Они не знают, не могут знать и не станут спрашивать других.
-Старый медведь помнит старый лес, и старый лес помнит медведя.
-Дети построили дом из снега у холодной реки, и дом стоял всю зиму.""".split("\n")
-PERSIAN = """خرس در جنگل کهن زندگی می‌کند و همهٔ زمستان را می‌خوابد.
-صبح بچه‌ها به رودخانه می‌روند و رودخانه سرد است.
-او گفت که خانه از سنگ ساخته شده است؛ خانه‌های سنگی می‌مانند.
-در سبد ۱۲۰ سیب بود و ۳۵ تای آن‌ها سرخ بودند.
-هیچ‌کس در روستا نمی‌داند پل را چه کسی ساخت و کی ساخت.
-بچه‌ها نمی‌دانند و نمی‌توانند بدانند، از دیگران هم نمی‌پرسند.""".split("\n")
-KOREAN = """곰은 오래된 숲에 살고 겨울 내내 잠을 잔다.
-아침에 아이들은 강으로 걸어가고 강은 차갑다.
-그녀는 집이 돌로 지어졌다고 말했다, 집은 서 있을 것이라고 말했다.
-바구니에는 사과가 120개 있었고 그중 35개는 빨간 사과였다.
-마을의 아무도 다리가 언제 지어졌는지 누가 지었는지 기억하지 못한다.""".split("\n")
+ENGLISH = [
+    "The bear lives in the old forest and sleeps through the winter.",
+    "In the morning the children walk to the river, and the river is cold.",
+    'She said that the house was built of stone; "it will stand," she said.',
+    "There were 120 apples in the basket, 35 of them were red.",
+    "def walk(path):",
+    "    for name in path:",
+    '        print(name, end="")',
+    "",
+    "Nobody in the village remembers when the bridge was built or who built it.",
+    "  They don't know, they can't know, and they won't ask the others.",
+]
+RUSSIAN = [
+    "Медведь живёт в старом лесу и спит всю зиму.",
+    "Утром дети идут к реке, а река холодная и быстрая.",
+    "Она сказала, что дом построен из камня; «он будет стоять», — сказала она.",
+    "В корзине было 120 яблок, 35 из них были красные, по-русски говоря.",
+    "Никто в деревне не помнит, когда построили мост и кто его построил.",
+    "Они не знают, не могут знать и не станут спрашивать других.",
+    "Старый медведь помнит старый лес, и старый лес помнит медведя.",
+    "Дети построили дом из снега у холодной реки, и дом стоял всю зиму.",
+]
+PERSIAN = [
+    "خرس در جنگل کهن زندگی می\u200cکند و همهٔ زمستان را می\u200cخوابد.",
+    "صبح بچه\u200cها به رودخانه می\u200cروند و رودخانه سرد است.",
+    "او گفت که خانه از سنگ ساخته شده است؛ خانه\u200cهای سنگی می\u200cمانند.",
+    "در سبد ۱۲۰ سیب بود و ۳۵ تای آن\u200cها سرخ بودند.",
+    "هیچ\u200cکس در روستا نمی\u200cداند پل را چه کسی ساخت و کی ساخت.",
+    "بچه\u200cها نمی\u200cدانند و نمی\u200cتوانند بدانند، از دیگران هم نمی\u200cپرسند.",
+]
+KOREAN = [
+    "곰은 오래된 숲에 살고 겨울 내내 잠을 잔다.",
+    "아침에 아이들은 강으로 걸어가고 강은 차갑다.",
+    "그녀는 집이 돌로 지어졌다고 말했다, 집은 서 있을 것이라고 말했다.",
+    "바구니에는 사과가 120개 있었고 그중 35개는 빨간 사과였다.",
+    "마을의 아무도 다리가 언제 지어졌는지 누가 지었는지 기억하지 못한다.",
+]
 CORPORA = {"Cyrillic": RUSSIAN, "Arabic": PERSIAN, "Hangul": KOREAN, None: RUSSIAN + ENGLISH}
 CHAT = "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}<|end|>{% endfor %}"
 
@@ -68,7 +79,9 @@ def byte_level(ignore_merges: bool) -> tokenizers.Tokenizer:
 def train_sentencepiece(folder: Path, name: str, texts: list[str], **options: object) -> Path:
     corpus = folder / f"{name}.txt"
     corpus.write_text("\n".join(line for text in texts for line in text.split("\n")), encoding="utf-8")
-    sentencepiece.SentencePieceTrainer.train(input=str(corpus), model_prefix=str(folder / name), minloglevel=2, num_threads=1, hard_vocab_limit=False, **options)
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(corpus), model_prefix=str(folder / name), minloglevel=2, num_threads=1, hard_vocab_limit=False, **options
+    )
     return folder / f"{name}.model"
 
 
@@ -81,7 +94,7 @@ def sp_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def sp_bpe(sp_folder: Path) -> Path:
     """Like Llama-2: BPE, byte fallback, nothing normalised; it knows few Russian letters."""
     return train_sentencepiece(
-        sp_folder, "bpe", ENGLISH * 3 + ["медведь дом"], model_type="bpe", vocab_size=420, byte_fallback=True, normalization_rule_name="identity",
+        sp_folder, "like-llama", ENGLISH * 3 + ["медведь дом"], model_type="bpe", vocab_size=420, byte_fallback=True, normalization_rule_name="identity",
         remove_extra_whitespaces=False, character_coverage=1.0, split_digits=True, allow_whitespace_only_pieces=True,
     )  # fmt: skip
 

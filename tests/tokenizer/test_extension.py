@@ -10,9 +10,9 @@ import pytest
 import regex
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
-from tokenizers import Tokenizer
 from workbench.errors import Stopped, WorkbenchError
 from workbench.progress import Progress
 from workbench.tokenizer import Extension, extend, load, save
@@ -23,7 +23,21 @@ from workbench.tokenizer.loading import wrap
 from .conftest import CHAT, CORPORA, ENGLISH, KOREAN, PERSIAN, RUSSIAN
 
 SCRIPTS = ["Cyrillic", "Arabic", "Hangul", None]
-TRICKY = ["", " ", "  ", "\r\n", "a\r\n b", "\u00a0", "می\u200cخواهم", "e\u0301", "👩\u200d👩\u200d👧 🏳️\u200d🌈", "\t x", "й и\u0306", "<|user|>hi<|end|> <s>", "<think>x"]
+TRICKY = [
+    "",
+    " ",
+    "  ",
+    "\r\n",
+    "a\r\n b",
+    "\u00a0",
+    "می\u200cخواهم",
+    "e\u0301",
+    "👩\u200d👩\u200d👧 🏳️\u200d🌈",
+    "\t x",
+    "й и\u0306",
+    "<|user|>hi<|end|> <s>",
+    "<think>x",
+]
 ANY = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="▁"), max_size=40) | st.sampled_from(TRICKY + RUSSIAN + PERSIAN + KOREAN + ENGLISH)
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors])
 
@@ -147,7 +161,10 @@ def test_p8_by_n_and_then_by_m_is_by_n_plus_m(name: str, bases: dict, made: dict
 def test_merges_are_those_of_counting_all_pairs_anew(bases: dict, name: str, script: str | None) -> None:
     base, texts = bases[name], CORPORA[script]
     made = extend(base, texts, Extension(new_tokens=40, script=script))
-    assert made.tokenizer.backend_tokenizer.to_str() == wrap(slow_extension(base, texts, made.report.new, script, made.report.letters), {}).backend_tokenizer.to_str()
+    assert (
+        made.tokenizer.backend_tokenizer.to_str()
+        == wrap(slow_extension(base, texts, made.report.new, script, made.report.letters), {}).backend_tokenizer.to_str()
+    )
 
 
 def slow_extension(tokenizer: object, texts: list[str], wanted: int, script: str | None, letters: int) -> Tokenizer:
@@ -196,7 +213,8 @@ def test_the_filter_holds(bases: dict) -> None:
 
 @pytest.mark.parametrize(
     ("piece", "reason"),
-    [("▁слово", ""), ("по-русски", ""), ("слово,", "other script"), ("-", "other script"), ("wордs", "other script"), ("▁▁да", "a space inside"), ("а▁б", "a space inside"),
+    [("▁слово", ""), ("по-русски", ""), ("слово,", "other script"), ("-", "other script"), ("wордs", "other script"), ("▁▁да", "a space inside"),
+     ("а▁б", "a space inside"),
      ("<0xD0>", "not text"), ("очень" * 4, "too long"), ("да1", "digits")],
 )  # fmt: skip
 def test_reasons(piece: str, reason: str) -> None:
@@ -205,8 +223,9 @@ def test_reasons(piece: str, reason: str) -> None:
 
 @pytest.mark.parametrize(
     ("raw", "script", "passes"),
-    [(b"\xd0", "Cyrillic", True), (b" \xd1", "Cyrillic", True), (b"\xd0\xbc\xd0", "Cyrillic", True), (b"\xbc\xd0", "Cyrillic", False), (b"\xd8", "Arabic", False),
-     (b"\xd8\xa7\xd8", "Arabic", True), (b"\xda", "Arabic", True), (b"\xea", "Hangul", False), (b"\xeb", "Hangul", True), (b"\xe0\xa4", "Devanagari", False),
+    [(b"\xd0", "Cyrillic", True), (b" \xd1", "Cyrillic", True), (b"\xd0\xbc\xd0", "Cyrillic", True), (b"\xbc\xd0", "Cyrillic", False),
+     (b"\xd8", "Arabic", False),     (b"\xd8\xa7\xd8", "Arabic", True), (b"\xda", "Arabic", True), (b"\xea", "Hangul", False),
+     (b"\xeb", "Hangul", True), (b"\xe0\xa4", "Devanagari", False),
      ("क".encode() + b"\xe0\xa4", "Devanagari", True), (b"\xd0", "Arabic", False)],
 )  # fmt: skip
 def test_unfinished_characters_pass_if_they_can_only_become_letters_of_the_script(raw: bytes, script: str, passes: bool) -> None:
@@ -216,7 +235,7 @@ def test_unfinished_characters_pass_if_they_can_only_become_letters_of_the_scrip
 
 
 def test_bad_input_is_one_sentence(bases: dict) -> None:
-    with pytest.raises(WorkbenchError, match="no Unicode script. Did you mean Cyrillic"):
+    with pytest.raises(WorkbenchError, match=r"no Unicode script\. Did you mean Cyrillic"):
         extend(bases["byte-level"], RUSSIAN, Extension(script="Cyrilic"))
     with pytest.raises(WorkbenchError, match="no text"):
         extend(bases["byte-level"], [])
@@ -254,4 +273,3 @@ def test_words_apart_are_cut_as_in_their_text(bases: dict) -> None:
         if not apart.ignore_merges:
             for text in RUSSIAN + ENGLISH + KOREAN:
                 assert [i for word in apart.words(text) for i in apart.cut(word)] == encode(base, text)
-

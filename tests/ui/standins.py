@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-HOOK = '''import os
+HOOK = """import os
 from pathlib import Path
 
 from workbench import refs
 
 refs.demo_folder = lambda: Path(os.environ["WORKBENCH_STANDINS"])
-'''
+"""
 
 
 def build(folder: Path) -> dict[str, str]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 BLOCK = 256  # tokens; no document of the world is longer by much
 QUESTIONS = 4  # asked of one story at most: the story is read once and its answers all carry loss
 Pieces = list[tuple[str, bool]]
+Phase = tuple[int, Mapping[str, float], Mapping[str, float]]  # blocks, share of each kind, share of each language
 
 
 def interviews(lang: str, split: str, seed: int) -> Iterator[Pieces]:
@@ -55,8 +56,8 @@ def blocks(tokenizer: PreTrainedTokenizerBase, kind: str, lang: str, seed: int, 
     return pack(documents, BLOCK, tokenizer.pad_token_id)
 
 
-def blend(tokenizer: PreTrainedTokenizerBase, phases: list[tuple[int, Mapping[str, float], Mapping[str, float]]], seed: int) -> Callable[[], Iterator[Block]]:
-    """A stream of phases (blocks, share of each kind, share of each language); the last phase goes on for ever."""
+def blend(tokenizer: PreTrainedTokenizerBase, phases: list[Phase], seed: int) -> Callable[[], Iterator[Block]]:
+    """A stream of phases; the last one goes on for ever."""
 
     def make() -> Iterator[Block]:
         return chain.from_iterable(

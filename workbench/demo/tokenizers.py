@@ -22,8 +22,11 @@ TEMPLATE = (
 SEEN = {"en": 20_000, "ru": 1600, "fa": 900}
 
 
-def base_tokenizer(seed: int = 0, size: int = 1536) -> PreTrainedTokenizerFast:
-    """Byte-level BPE of `size` tokens: whole English words, pieces of Russian and Persian ones (about three a word)."""
+def base_tokenizer(seed: int = 0, size: int = 1536, scale: float = 1.0) -> PreTrainedTokenizerFast:
+    """Byte-level BPE of `size` tokens: whole English words, pieces of Russian and Persian ones (about three a word).
+
+    `scale`: share of the usual text to learn from, for a quick trial.
+    """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
     tokenizer = Tokenizer(models.BPE())
@@ -33,12 +36,12 @@ def base_tokenizer(seed: int = 0, size: int = 1536) -> PreTrainedTokenizerFast:
     trainer = trainers.BpeTrainer(
         vocab_size=size, special_tokens=special, initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()), min_frequency=2, show_progress=False
     )
-    tokenizer.train_from_iterator(_texts(seed), trainer)
+    tokenizer.train_from_iterator(_texts(seed, scale), trainer)
     tokenizer.post_processor = processors.TemplateProcessing(single=f"{BOS} $A", pair=f"{BOS} $A {BOS} $B", special_tokens=[(BOS, special.index(BOS))])
     return _wrap(tokenizer, bos_token=BOS, eos_token=EOS, pad_token=PAD, extra_special_tokens=special[3:], chat_template=TEMPLATE, model_max_length=256)
 
 
-def plm_tokenizer(lang: str, seed: int = 0, size: int = 1800) -> PreTrainedTokenizerFast:
+def plm_tokenizer(lang: str, seed: int = 0, size: int = 1800, scale: float = 1.0) -> PreTrainedTokenizerFast:
     """BPE over words with a visible space mark (as SentencePiece writes them) and bytes for anything unseen: nothing is lost."""
     from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
@@ -50,14 +53,14 @@ def plm_tokenizer(lang: str, seed: int = 0, size: int = 1800) -> PreTrainedToken
     tokenizer.pre_tokenizer = pre_tokenizers.Split("▁", "merged_with_next")
     tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
     trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=special + bytes_, show_progress=False, min_frequency=2)
-    tokenizer.train_from_iterator(islice(stories(lang, "train", seed), 20_000), trainer)
+    tokenizer.train_from_iterator(islice(stories(lang, "train", seed), round(20_000 * scale)), trainer)
     tokenizer.post_processor = processors.TemplateProcessing(single="<cls> $A <sep>", special_tokens=[("<cls>", 2), ("<sep>", 3)])
     return _wrap(tokenizer, pad_token=PAD, unk_token="<unk>", cls_token="<cls>", sep_token="<sep>", mask_token="<mask>", model_max_length=128)
 
 
-def _texts(seed: int) -> Iterator[str]:
+def _texts(seed: int, scale: float) -> Iterator[str]:
     for lang, count in SEEN.items():
-        yield from islice(stories(lang, "train", seed), count)
+        yield from islice(stories(lang, "train", seed), round(count * scale))
 
 
 def _wrap(tokenizer: object, **about: object) -> PreTrainedTokenizerFast:

@@ -141,7 +141,7 @@ def _visible(char: str) -> str:
     if char in _SIGNS:
         return _SIGNS[char]
     category = unicodedata.category(char)
-    return f"⟨U+{ord(char):04X}⟩" if category[0] in "CZ" or "\ufe00" <= char <= "\ufe0f" or char == "\u034f" else char
+    return f"⟨U+{ord(char):04X}⟩" if category[0] in "CZ" or "\ufe00" <= char <= "\ufe0f" or char in "\u034f\ufffd" else char
 
 
 _SIGNS = {" ": "␣", "\n": "⏎", "\t": "⇥", "\r": "␍"}

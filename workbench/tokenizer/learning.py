@@ -47,7 +47,8 @@ class Learner:
         self.verdicts: dict[Pair, str] = {}
         self.learned = Learned()
         for at, word in enumerate(self.words):
-            self._count(at, word, +1)
+            for pair in pairwise(word):
+                self._add(pair, at, self.weights[at])
         self.heap = [(-count, *pair) for pair, count in self.counts.items()]
         heapq.heapify(self.heap)
 
@@ -66,8 +67,10 @@ class Learner:
         while self.heap:
             count, *ids = heapq.heappop(self.heap)
             pair = (ids[0], ids[1])
-            if -count != self.counts.get(pair):
-                continue  # an old count; the pair was pushed again when it changed
+            if -count != (now := self.counts.get(pair, 0)):
+                if now:  # it has become rarer since it was pushed
+                    heapq.heappush(self.heap, (-now, *pair))
+                continue
             if -count < min_frequency:
                 return None
             if verdict := self._dead(pair):
@@ -102,36 +105,50 @@ class Learner:
         self.text[product] = self.text[pair[0]] + self.text[pair[1]]
         self.known.add(self.text[product])
         del self.counts[pair]
-        changed: set[Pair] = set()
+        more: set[Pair] = set()
         for at in self.where.pop(pair):
-            word = self.words[at]
-            new = _replace(word, pair, product)
-            if len(new) == len(word):
-                continue
-            changed |= self._count(at, word, -1)
-            changed |= self._count(at, new, +1)
-            self.words[at] = new
-        for other in changed:
+            self.words[at] = self._merge_in(at, pair, product, more)
+        for other in more:
             if count := self.counts.get(other, 0):
                 heapq.heappush(self.heap, (-count, *other))
-        self.counts.pop(pair, None)
-        self.where.pop(pair, None)
 
-    def _count(self, at: int, word: list[int], sign: int) -> set[Pair]:
-        """Add or take away the pairs of a word; refused pairs are not counted at all."""
-        seen: set[Pair] = set()
-        weight = sign * self.weights[at]
-        for pair in pairwise(word):
-            verdict = self.verdicts.get(pair)
-            if verdict is None:
-                verdict = self.verdicts[pair] = self.reason(self.text[pair[0]] + self.text[pair[1]])
-            if verdict or pair in self.order:
+    def _merge_in(self, at: int, pair: Pair, product: int, more: set[Pair]) -> list[int]:
+        """Merge one word and move only the counts of the pairs beside the merged ones; `more` gathers those that became more frequent."""
+        left, right = pair
+        word, weight = self.words[at], self.weights[at]
+        out: list[int] = []
+        i, last = 0, len(word) - 1
+        while i <= last:
+            if word[i] != left or i == last or word[i + 1] != right:
+                out.append(word[i])
+                i += 1
                 continue
-            self.counts[pair] = self.counts.get(pair, 0) + weight
-            seen.add(pair)
-            if sign > 0:
-                self.where.setdefault(pair, set()).add(at)
-        return seen
+            if out:
+                self._take((word[i - 1], left), weight)
+                if self._add((out[-1], product), at, weight):
+                    more.add((out[-1], product))
+            out.append(product)
+            i += 2
+            if i <= last and not (word[i] == left and i < last and word[i + 1] == right):
+                self._take((right, word[i]), weight)
+                if self._add((product, word[i]), at, weight):
+                    more.add((product, word[i]))
+        return out
+
+    def _add(self, pair: Pair, at: int, weight: int) -> bool:
+        """Count a pair of word `at`; refused pairs, and those merged already, are not counted at all."""
+        verdict = self.verdicts.get(pair)
+        if verdict is None:
+            verdict = self.verdicts[pair] = self.reason(self.text[pair[0]] + self.text[pair[1]])
+        if verdict or pair in self.order:
+            return False
+        self.counts[pair] = self.counts.get(pair, 0) + weight
+        self.where.setdefault(pair, set()).add(at)
+        return True
+
+    def _take(self, pair: Pair, weight: int) -> None:
+        if pair in self.counts:
+            self.counts[pair] -= weight
 
 
 def _replace(word: list[int], pair: Pair, product: int) -> list[int]:

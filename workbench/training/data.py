@@ -54,7 +54,9 @@ def chats(tokenizer: PreTrainedTokenizerBase, conversations: Iterable[Sequence[M
             if message["role"] == "assistant":
                 asked, answered = render(tokenizer, messages[:n], True), render(tokenizer, messages[: n + 1], False)
                 if asked[: len(ids)] != ids or answered[: len(asked)] != asked:
-                    raise WorkbenchError("This chat template changes earlier turns as the conversation goes on, so replies cannot be told apart; use another one.")
+                    raise WorkbenchError(
+                        "This chat template changes earlier turns as the conversation goes on, so replies cannot be told apart; use another one."
+                    )
                 labels += [IGNORE] * (len(asked) - len(ids)) + answered[len(asked) :]
                 ids = answered
         yield Document(ids, labels)
@@ -147,6 +149,19 @@ def repeat(make: Callable[[int], Iterator[Block]]) -> Iterator[Block]:
         if empty:
             raise WorkbenchError("The text is empty, so there is nothing to train on; give a text of at least a few sentences.")
         epoch += 1
+
+
+def shuffled(items: Iterable[Any], seed: object, window: int = 1024) -> Iterator[Any]:
+    """The items in another order, decided by the seed: each next one is drawn from a window over the stream."""
+    rng = random.Random(str(seed))
+    source = iter(items)
+    held = list(islice(source, window))
+    for item in source:
+        n = rng.randrange(len(held))
+        held[n], item = item, held[n]
+        yield item
+    rng.shuffle(held)
+    yield from held
 
 
 def collate(blocks: Sequence[Block]) -> dict[str, torch.Tensor]:

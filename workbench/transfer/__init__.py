@@ -4,7 +4,7 @@ import importlib
 from typing import Any
 
 _HOMES = {
-    "Task": "base", "Blend": "base", "Draw": "base", "Method": "base",
+    "Task": "base", "Blend": "base", "Draw": "draw", "Method": "base",
     "Random": "random", "Gaussian": "gaussian", "Mean": "mean", "Subtokens": "subtokens",
     "Transfer": "steps", "Preview": "steps", "Explain": "steps", "explain": "assemble", "Carry": "assemble",
     "Lep": "lep", "Trio": "lep",

@@ -12,7 +12,7 @@ import numpy as np
 from .. import checkpoint, refs
 from ..checkpoint import Checkpoint
 from ..errors import WorkbenchError
-from .base import DRAW, KINDS, AnyMethod, Blend, Task
+from .base import KINDS, AnyMethod, Blend, Task
 
 if TYPE_CHECKING:
     import torch
@@ -89,10 +89,11 @@ class Carry:
         """Rows kept, new and dropped, and what the tables cost, before anything is written."""
         rows, width = self.source.shape
         kept = int((self.task.kept >= 0).sum())
-        bytes_each = self.source.input().element_size() * width * (1 if self.source.tied else 2)
+        each = self.source.input().element_size() * width * (1 if self.source.tied else 2)
+        after = len(self.task.kept)
         return {
-            "kept": kept, "new": len(self.task.kept) - kept, "dropped": rows - len(np.unique(self.task.kept[self.task.kept >= 0])),
-            "rows_before": rows, "rows_after": len(self.task.kept), "table_bytes_before": rows * bytes_each, "table_bytes_after": len(self.task.kept) * bytes_each,
+            "kept": kept, "new": after - kept, "dropped": rows - len(np.unique(self.task.kept[self.task.kept >= 0])),
+            "rows_before": rows, "rows_after": after, "table_bytes_before": rows * each, "table_bytes_after": after * each,
         }  # fmt: skip
 
 
@@ -160,9 +161,9 @@ def explain(model: str | Path, token: str | int) -> Explanation:
     rows = [{"token": source.printable(i) if i < source.size else f"row {i}", "id": i, "weight": round(w, 6)} for i, w in blend.terms(row)]
     kind = KINDS[blend.kind[row]]
     shown = target.printable(row)
-    said = (
-        f"{shown} was drawn at random ({blend.draw.spread} of the source table)"
-        if blend.kind[row] == DRAW
-        else f"{shown} = " + " + ".join(f"{r['weight']:.3g}·{r['token']}" for r in rows[:8])
-    )
-    return Explanation(shown, row, kind, rows, round(float(Checkpoint.open(place).input()[row].float().norm()), 4), said + (" + …" if len(rows) > 8 else ""))
+    if kind == "draw":
+        said = f"{shown} was drawn at random ({blend.draw.spread} of the source table)"
+    else:
+        said = f"{shown} = " + " + ".join(f"{r['weight']:.3g}·{r['token']}" for r in rows[:8]) + (" + …" if len(rows) > 8 else "")
+    norm = round(float(Checkpoint.open(place).input()[row].float().norm()), 4)
+    return Explanation(shown, row, kind, rows, norm, said)

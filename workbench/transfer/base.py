@@ -8,7 +8,6 @@ from the same blend, and it is the explanation that a user is shown.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -19,6 +18,7 @@ import numpy as np
 
 from ..errors import WorkbenchError
 from ..specs import Options
+from .draw import BLOCK, Draw
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 COPY, MIX, SHARED, DRAW = range(4)
 KINDS = ("copy", "mix", "shared", "draw")
-BLOCK = 4096  # rows filled at a time: bounds the memory, and no value depends on it
 
 
 @dataclass(frozen=True)
@@ -71,22 +70,6 @@ class AnyMethod(Protocol):
     """What the engine asks of a method: any object of this shape may be passed."""
 
     def blend(self, task: Task) -> Blend: ...
-
-
-@dataclass(frozen=True)
-class Draw:
-    """Random rows with the statistics of the source table: `std` per dimension, or the full covariance."""
-
-    spread: Literal["std", "covariance"]
-    seed: int
-    keys: dict[int, bytes]  # target row → what it is drawn by
-
-    def rows(self, ids: np.ndarray, table: torch.Tensor, salt: str) -> np.ndarray:
-        """(k, d) in fp64. `salt` keeps input and output table apart."""
-        mean, factor = _statistics(table, self.spread)
-        seeds = [hashlib.blake2b(b"%d|%s|%s" % (self.seed, salt.encode(), self.keys[int(i)]), digest_size=16).digest() for i in ids]
-        noise = np.stack([np.random.default_rng(int.from_bytes(s)).standard_normal(table.shape[1]) for s in seeds])
-        return mean + (noise * factor if factor.ndim == 1 else noise @ factor)
 
 
 @dataclass(frozen=True)
@@ -214,23 +197,6 @@ def _combine(mix: scipy.sparse.csr_array, table: torch.Tensor) -> torch.Tensor:
     used, local = np.unique(mix.indices, return_inverse=True)
     dense = table[torch.from_numpy(used.astype(np.int64))].double().numpy()
     return torch.from_numpy(np.ascontiguousarray(csr_array((mix.data, local, mix.indptr), shape=(mix.shape[0], len(used))) @ dense))
-
-
-def _statistics(table: torch.Tensor, spread: str) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and either the standard deviation (d,) or a factor F (d, d) with F'F the covariance of the rows; fp64."""
-    import torch
-
-    rows, width = table.shape
-    total, second = torch.zeros(width, dtype=torch.float64), torch.zeros((width, width) if spread == "covariance" else width, dtype=torch.float64)
-    mean = sum((table[s : s + BLOCK].double().sum(0) for s in range(0, rows, BLOCK)), total) / rows
-    for start in range(0, rows, BLOCK):
-        off = table[start : start + BLOCK].double() - mean
-        second += off.T @ off if spread == "covariance" else (off * off).sum(0)
-    second /= max(rows - 1, 1)
-    if spread == "std":
-        return mean.numpy(), second.sqrt().numpy()
-    values, vectors = torch.linalg.eigh(second)
-    return mean.numpy(), (vectors * values.clamp(min=0).sqrt()).T.contiguous().numpy()
 
 
 def no_mix(task: Task) -> scipy.sparse.csr_array:

@@ -240,7 +240,7 @@ def verdict(variant: Variant, report: dict[str, dict[str, Any]]) -> list[str]:
             continue
         if fit["r2_map"] < 0.3:
             said.append(
-                f"The {which} map explains only {fit['r2_map']:.2f} of held-out rows: the base given is probably not the one this instruct model was tuned from."
+                f"The {which} map explains only {fit['r2_map']:.2f} of held-out rows: the base is probably not the one this instruct model was tuned from."
             )
         elif fit["r2_map"] <= fit["r2_swap"] + 1e-9:
             said.append(f"On the {which} table {variant} does not beat swap on held-out rows (R² {fit['r2_map']:.4f} against {fit['r2_swap']:.4f}).")

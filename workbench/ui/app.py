@@ -20,8 +20,8 @@ UPLOAD_LIMIT = "1gb"
 def build_app() -> gr.Blocks:
     """All pages, ready to launch."""
     with gr.Blocks(title="Workbench", analytics_enabled=False, fill_width=True) as blocks:
-        shell = Shell(world=gr.State(""))
-        side = sidebar.build()
+        shell = Shell()
+        side = sidebar.build(shell.quiet)
         with gr.Tabs(elem_id="pages") as shell.tabs:
             for page in PAGES:
                 with gr.Tab(page.NAME, id=page.NAME.lower(), elem_id=f"page-{page.NAME.lower()}"):

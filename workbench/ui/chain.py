@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import refs, store
+from ..errors import WorkbenchError
 
 DEMO = {"source": "demo:en-base", "instruct": "demo:en-chat", "text": "demo:ru", "source_text": "demo:en", "pairs": "demo:en-ru"}
+DEMO_SCRIPTS = {"demo:ru": "Cyrillic", "demo:fa": "Arabic"}
 # Which link of the chain a step's artefact is, and which knobs of it say what it was made from.
 LINKS = {
     "corpus": ("text", {}),
@@ -51,9 +53,16 @@ class Chain:
         return bool(self.source or self.text)
 
     @property
-    def best(self) -> str:
-        """The furthest base model of the journey."""
-        return self.trained or self.transfer or self.source
+    def script(self) -> str:
+        """The script of the target text, where it is not the Latin one."""
+        if self.text in DEMO_SCRIPTS:
+            return DEMO_SCRIPTS[self.text]
+        try:
+            shares = store.open_artefact(self.text).metrics.get("scripts") or {}
+        except WorkbenchError:
+            return ""
+        main = max(shares, key=shares.get) if shares else ""
+        return "" if main in ("Latin", "Common") else main
 
     @property
     def models(self) -> list[str]:

@@ -46,8 +46,9 @@ class Form:
         return [f.component for f in self.fields]
 
     @property
-    def pickers(self) -> list[Field]:
-        return [f for f in self.fields if f.knob.ref]
+    def followers(self) -> list[Field]:
+        """References, and whatever else the chain has a suggestion for."""
+        return [f for f in self.fields if f.knob.ref or f.knob.name in self.suggest]
 
     def component(self, name: str) -> gr.components.Component:
         return next(f.component for f in self.fields if f.knob.name == name)
@@ -71,7 +72,7 @@ class Form:
         for start in range(0, len(shown), columns):
             with gr.Row(equal_height=False):
                 for knob in shown[start : start + columns]:
-                    self.fields.append(Field(knob, draw(knob)))
+                    self.fields.append(Field(knob, draw(knob, f"{slug(self.step)}-{knob.name}")))
 
     def _draw_variants(self, shown: list[Knob]) -> None:
         """The knobs of a nested choice stand in one group a variant; only the chosen one is seen."""
@@ -84,7 +85,7 @@ class Form:
                 groups.append(group)
             chosen = tag.choices
             if any(any(k.variant == v for k in shown) for v in chosen):
-                self.component(tag.name).change(
+                self.component(tag.name).input(
                     lambda value, chosen=chosen: [gr.update(visible=v == value) for v in chosen], self.component(tag.name), groups, show_progress="hidden",
                     api_visibility="private",
                 )  # fmt: skip
@@ -93,9 +94,9 @@ class Form:
 _UNSET = object()
 
 
-def draw(knob: Knob) -> gr.components.Component:
-    """The component that fits a knob's type and bounds."""
-    about = {"label": title(knob.name), "info": knob.help, "interactive": True}
+def draw(knob: Knob, name: str = "") -> gr.components.Component:
+    """The component that fits a knob's type and bounds; `name` becomes its id in the page."""
+    about = {"label": title(knob.name), "info": knob.help, "interactive": True, "elem_id": name or None}
     default = list(knob.default) if isinstance(knob.default, tuple) else knob.default
     if knob.ref:
         return gr.Dropdown(
@@ -106,17 +107,22 @@ def draw(knob: Knob) -> gr.components.Component:
     if knob.choices:
         options = [*(["none"] if knob.optional and not _is_tag(knob) else []), *knob.choices]
         kind = gr.Radio if len(options) <= 5 and not knob.many else gr.Dropdown
-        return kind(options, value=default if default is not None else options[0] if not knob.many else [], **({"multiselect": True} if knob.many else {}), **about)
+        return kind(
+            options, value=default if default is not None else options[0] if not knob.many else [], **({"multiselect": True} if knob.many else {}), **about
+        )
     if knob.type in (int, float) and not knob.many:
         return _number(knob, about)
-    return gr.Textbox(", ".join(map(str, default)) if isinstance(default, list) else default or "", placeholder="several, with commas between" if knob.many else None, **about)
+    return gr.Textbox(
+        ", ".join(map(str, default)) if isinstance(default, list) else default or "", placeholder="several, with commas between" if knob.many else None, **about
+    )
 
 
 def _number(knob: Knob, about: dict[str, Any]) -> gr.components.Component:
     whole = knob.type is int
     if knob.optional:  # a Number cannot be left empty: the browser sends 0
         return gr.Textbox("" if knob.default is None else str(knob.default), placeholder="none", **about)
-    if knob.low is not None and knob.high is not None and knob.high - knob.low <= (256 if whole else 10):
+    fits = knob.low is not None and knob.high is not None and knob.high - knob.low <= (256 if whole else 10)
+    if fits and (whole or not knob.default or knob.default >= _step_size(knob)):  # a slider cannot say 0.002
         return gr.Slider(knob.low, knob.high, value=knob.default, step=1 if whole else _step_size(knob), **about)
     return gr.Number(knob.default, precision=0 if whole else None, **about)
 
@@ -135,6 +141,10 @@ def choices(kind: str) -> list[tuple[str, str]]:
 
 def code_of(step: Step) -> str:
     return f"import workbench as wb\n\nmade = wb.run({python_code(step)})\n\n# the same on the command line\n{command_line(step)}"
+
+
+def slug(step: type[Step]) -> str:
+    return step.command.replace(".", "-")
 
 
 def title(name: str) -> str:

@@ -13,13 +13,20 @@ import gradio as gr
 
 from .. import jobs
 from ..jobs import ENDED, Job
-from .forms import Form
+from .forms import Form, slug
 from .messages import guarded
 
 if TYPE_CHECKING:
     from .shell import Shell
 
-WORDS = {"waiting": "waiting for its turn", "running": "running", "done": "done", "failed": "failed", "stopped": "stopped", "lost": "lost: its process was killed"}
+WORDS = {
+    "waiting": "waiting for its turn",
+    "running": "running",
+    "done": "done",
+    "failed": "failed",
+    "stopped": "stopped",
+    "lost": "lost: its process was killed",
+}
 
 
 @dataclass(frozen=True)
@@ -91,19 +98,19 @@ class JobPanel:
     """
 
     def __init__(
-        self, shell: Shell, form: Form, label: str, live: Callable[[Snapshot], list[Any]] | None = None, outputs: list[gr.components.Component] | None = None,
-        ready: Callable[[], str] | None = None,
+        self, shell: Shell, form: Form, label: str, live: Callable[[Snapshot], list[Any]] | None = None,
+        outputs: list[gr.components.Component] | None = None,
     ) -> None:  # fmt: skip
         self.form, self.live, self.outputs, self.label = form, live, outputs or [], label
         self.commands = (form.step.command,)
         with gr.Row(elem_classes="run-row"):
-            self.run = gr.Button(label, variant="primary", scale=0, min_width=190, elem_id=f"run-{_slug(form.step)}")
-            self.stop = gr.Button("Stop", variant="stop", scale=0, min_width=90, visible=False, elem_id=f"stop-{_slug(form.step)}")
-        self.status = gr.HTML("", elem_id=f"status-{_slug(form.step)}", elem_classes="job-status")
-        self.finished = gr.State("")
+            self.run = gr.Button(label, variant="primary", scale=0, min_width=190, elem_id=f"run-{slug(form.step)}")
+            self.stop = gr.Button("Stop", variant="stop", scale=0, min_width=90, visible=False, elem_id=f"stop-{slug(form.step)}")
+        self.status = gr.HTML("", elem_id=f"status-{slug(form.step)}", elem_classes="job-status")
+        self.finished, self.signal = gr.State(""), gr.State("")
         shell.code(form)
-        self.run.click(guarded(self.submit), form.inputs, self.status, api_visibility="private", show_progress="hidden")
-        self.stop.click(guarded(self.ask_to_stop), None, self.status, api_visibility="private", show_progress="hidden")
+        self.run.click(guarded(self.submit), form.inputs, self.status, **shell.quiet)
+        self.stop.click(guarded(self.ask_to_stop), None, self.status, **shell.quiet)
         shell.panels.append(self)
 
     @property
@@ -125,22 +132,18 @@ class JobPanel:
     def view(self, shot: Snapshot | None) -> str:
         return bar_of(shot) if shot else ""
 
-    def poll(self, seen: dict[str, Any]) -> list[Any]:
-        """Updates of `polled`; nothing is sent again that this page has already."""
+    def key(self) -> str:
+        """A signature of the newest job: when it changes, the panel is drawn again."""
         shot = self.newest()
-        name = self.commands[0] if len(self.commands) == 1 else "+".join(self.commands)
-        key = [shot.id, shot.state, len(shot.events)] if shot else []
-        if seen.get(name) == key:
-            return [gr.skip()] * len(self.polled)
-        seen[name] = key
+        return f"{shot.id} {shot.state} {len(shot.events)}" if shot else ""
+
+    def draw(self) -> list[Any]:
+        """Updates of `polled`."""
+        shot = self.newest()
         busy = bool(shot) and not shot.ended
         updates = [self.view(shot), gr.update(interactive=not busy, value="Running …" if busy else self.label), gr.update(visible=busy)]
         updates.append(shot.id if shot and shot.state == "done" else gr.skip())
         return updates + (self.live(shot) if self.live and shot else [gr.skip()] * len(self.outputs))
-
-
-def _slug(step: Any) -> str:
-    return step.command.replace(".", "-")
 
 
 def bar_of(shot: Snapshot, said: str = "") -> str:

@@ -19,53 +19,78 @@ class Shell:
     """Collects what pages draw, then ties it together in `connect`."""
 
     panels: list[JobPanel] = field(default_factory=list)
-    forms: list[Form] = field(default_factory=list)
-    world: gr.State = None  # changes when an artefact or the journey does: pages refresh on it
-    tabs: gr.Tabs = None
+    forms: list[tuple[Form, gr.HTML]] = field(default_factory=list)
+    world: gr.State = field(default_factory=lambda: gr.State(""))  # changes when an artefact or the journey does: pages refresh on it
+    anchor: gr.HTML = field(default_factory=lambda: gr.HTML(visible=False))
+    edited: gr.State = field(default_factory=lambda: gr.State({}))  # form's number → its values when the user last changed one
+    tabs: gr.Tabs | None = None
+
+    @property
+    def quiet(self) -> dict[str, Any]:
+        """For events without a spinner. At every event the browser searches the page for each component that ever had a
+        spinner, so naming one that comes first, instead of all outputs, is what keeps the page quick."""
+        return {"show_progress": "hidden", "show_progress_on": self.anchor, "api_visibility": "private"}
 
     def code(self, form: Form) -> None:
         """Show the Python and the command of what a form is set to, where the reader asked for code."""
-        self.forms.append(form)
-        block = code_block()
-        changes = [c.change for c in form.inputs]
-        gr.on(changes, lambda *values: code_html(form.code(*values)), form.inputs, block, show_progress="hidden", trigger_mode="always_last", api_visibility="private")
+        block, number = code_block(), len(self.forms)
+        self.forms.append((form, block))
+
+        def edited(before: dict[int, list[Any]], *values: Any) -> list[Any]:
+            return [before | {number: list(values)}, code_html(form.code(*values))]
+
+        gr.on([c.input for c in form.inputs], edited, [self.edited, *form.inputs], [self.edited, block], trigger_mode="always_last", **self.quiet)
 
     def connect(self, blocks: gr.Blocks, side: sidebar.Sidebar) -> None:
-        """One clock for all panels and the sidebar; references follow the chain."""
-        seen = gr.State({})
-        clock = gr.Timer(1.0)
-        polled = [c for panel in self.panels for c in panel.polled]
-        outputs = [seen, self.world, *side.polled, *polled]
+        """One clock for all panels and the sidebar; references follow the chain.
 
-        def tick(before: dict[str, Any]) -> list[Any]:
-            now = dict(before)
-            state = world_now()
-            world = gr.skip() if now.get("world") == state else state
-            now["world"] = state
-            updates = [*side.poll(now), *(u for panel in self.panels for u in panel.poll(now))]
-            return [gr.skip() if now == before else now, world, *updates]
+        A tick only compares short signatures, held in States: what it sends to the page, and what the page then redraws, is
+        what changed and nothing else.
+        """
+        watched = [(self.world, world_now), (side.signal, side.key), *((panel.signal, panel.key) for panel in self.panels)]
+        signals = [signal for signal, _ in watched]
 
-        clock.tick(tick, seen, outputs, show_progress="hidden", api_visibility="private", concurrency_limit=4)
-        blocks.load(tick, seen, outputs, show_progress="hidden", api_visibility="private", concurrency_limit=4)
+        def tick(*before: str) -> list[Any]:
+            now = [key() for _, key in watched]
+            return [gr.skip() if new == old else new for new, old in zip(now, before, strict=True)]
+
+        clock = gr.Timer(1.0, active=False)  # it starts once the first look is done: two at once would both find everything new
+        clock.tick(tick, signals, signals, concurrency_limit=4, **self.quiet)
+        first = blocks.load(tick, signals, signals, concurrency_limit=4, **self.quiet)
+        first.then(lambda: gr.Timer(active=True), None, clock, **self.quiet)
+        side.signal.change(side.draw, None, side.polled, **self.quiet)
+        for panel in self.panels:
+            panel.signal.change(panel.draw, None, panel.polled, **self.quiet)
         self._follow_chain()
 
     def _follow_chain(self) -> None:
-        pickers = [(form, f) for form in self.forms for f in form.pickers]
-        offered = gr.State({})
+        """When the journey moves on, the references that follow it move too; those that the user set stay until then.
 
-        def refresh(before: dict[int, Any], *values: Any) -> list[Any]:
+        No component is an input here, for the same reason as in `quiet`.
+        """
+        following = [(form, f) for form, _ in self.forms for f in form.followers]
+        blocks = [block for _, block in self.forms]
+        offered = gr.State([None] * len(following))
+
+        def refresh(before: list[Any], edited: dict[int, list[Any]]) -> list[Any]:
             now = chain.current()
-            listed = {kind: choices(kind) for kind in {f.knob.ref for _, f in pickers}}
-            after = {i: _suggested(form, f, now) for i, (form, f) in enumerate(pickers)}
-            updates = []
-            for i, ((_, f), value) in enumerate(zip(pickers, values, strict=True)):
-                untouched = value in (None, "", []) or value == before.get(i)
-                new = after[i] if untouched and after[i] not in (None, "", []) else value
-                updates.append(gr.update(choices=listed[f.knob.ref], value=new))
-            return [after, *updates]
+            listed = {kind: choices(kind) for kind in {f.knob.ref for _, f in following if f.knob.ref}}
+            after = [_suggested(form, f, now) for form, f in following]
+            updates = [
+                gr.update(**({"choices": listed[f.knob.ref]} if f.knob.ref else {}), **({"value": new} if new not in (None, []) and new != old else {}))
+                for (_, f), new, old in zip(following, after, before, strict=True)
+            ]
+            values = {f.component: new for (_, f), new in zip(following, after, strict=True) if new not in (None, [])}
+            code = [code_html(form.code(*_values(form, edited.get(n), values))) for n, (form, _) in enumerate(self.forms)]
+            return [after, *updates, *code]
 
-        components = [f.component for _, f in pickers]
-        self.world.change(refresh, [offered, *components], [offered, *components], show_progress="hidden", api_visibility="private")
+        self.world.change(refresh, [offered, self.edited], [offered, *(f.component for _, f in following), *blocks], **self.quiet)
+
+
+def _values(form: Form, edited: list[Any] | None, offered: dict[Any, Any]) -> list[Any]:
+    """What a form holds, as far as the server knows: the user's last edit or the defaults, with the references of the chain."""
+    held = edited or [f.component.value for f in form.fields]
+    return [offered.get(f.component, value) for f, value in zip(form.fields, held, strict=True)]
 
 
 def _suggested(form: Form, picker: Field, now: chain.Chain) -> Any:

@@ -21,19 +21,20 @@ class Sidebar:
     machine: gr.HTML
     running: gr.HTML
     demo: gr.Button
+    signal: gr.State
 
     @property
     def polled(self) -> list[gr.components.Component]:
         return [self.loaded, self.machine, self.running]
 
-    def poll(self, seen: dict[str, Any]) -> list[Any]:
-        new = {"loaded": chain_html(chain.current()), "machine": machine_html(), "running": jobs_html(recent(limit=6))}
-        updates = [gr.skip() if seen.get(name) == text else text for name, text in new.items()]
-        seen.update(new)
-        return updates
+    def draw(self) -> list[str]:
+        return [chain_html(chain.current()), machine_html(), jobs_html(recent(limit=6))]
+
+    def key(self) -> str:
+        return "".join(self.draw())
 
 
-def build() -> Sidebar:
+def build(quiet: dict[str, Any]) -> Sidebar:
     """Draw it; call within the Blocks."""
     with gr.Sidebar(width=272, elem_id="sidebar"):
         gr.HTML('<div class="brand"><b>Workbench</b><span>language models, new languages</span></div>')
@@ -44,9 +45,9 @@ def build() -> Sidebar:
         running = gr.HTML(jobs_html([]), elem_id="jobs", js_on_load=STOP)
         machine = gr.HTML("", elem_id="machine")
         gr.HTML(SWITCH, js_on_load=CODE, elem_id="code-switch")
-    side = Sidebar(loaded, machine, running, demo)
-    demo.click(guarded(lambda: chain_html(chain.load_demo())), None, loaded, show_progress="hidden", api_visibility="private")
-    running.click(guarded(stop), None, running, show_progress="hidden", api_visibility="private")
+    side = Sidebar(loaded, machine, running, demo, gr.State(""))
+    demo.click(guarded(lambda: chain_html(chain.load_demo())), None, loaded, **quiet)
+    running.click(guarded(stop), None, running, **quiet)
     return side
 
 

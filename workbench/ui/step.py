@@ -20,7 +20,7 @@ class App(Step):
     port: int = Field(7860, ge=1, le=65535, description="Port to listen on.")
     open: bool = Field(False, description="Open a browser on it.")
 
-    def run(self, out: Path, progress: Progress) -> dict[str, Any]:  # noqa: ARG002 - the signature of every step
+    def run(self, out: Path, progress: Progress) -> dict[str, Any]:
         from .app import launch
 
         progress.note(f"The app is on http://{self.host}:{self.port}; Ctrl-C ends it.")

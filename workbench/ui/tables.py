@@ -34,10 +34,10 @@ SAVE_TEXT = """(text) => {
 class Table:
     """A table with its download button; hidden until it has rows. `update(rows)` gives the updates of `parts`."""
 
-    def __init__(self, label: str, file: str, max_height: int = 420) -> None:
+    def __init__(self, label: str, file: str, max_height: int = 420, wrap: bool = False) -> None:
         with gr.Column(visible=False) as self.box:
             self.frame = gr.Dataframe(
-                label=label, interactive=False, wrap=True, max_height=max_height, buttons=["copy", "fullscreen"], elem_id=f"table-{file}", show_label=True
+                label=label, interactive=False, wrap=wrap, max_height=max_height, buttons=["copy", "fullscreen"], elem_id=f"table-{file}", show_label=True
             )
             with gr.Row(elem_classes="download-row"):
                 button = gr.Button("Download as CSV", size="sm", scale=0, min_width=150)
@@ -75,7 +75,7 @@ def drawn(made: go.Figure | None) -> Any:
 def plain(value: Any) -> Any:
     """A cell: short numbers, lists as text."""
     if isinstance(value, float):
-        return round(value, 4)
+        return float(f"{value:.4g}") if abs(value) < 1000 else round(value)
     if isinstance(value, (list, tuple)):
         return ", ".join(map(str, value))
     if isinstance(value, dict):

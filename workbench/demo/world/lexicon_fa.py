@@ -143,32 +143,6 @@ choose | انتخاب کرد
 bring | آورد
 hide | پنهان کرد
 """)
-INFINITIVES = _read("""
-give | دادن
-sell | فروختن
-show | نشان دادن
-buy | خریدن
-find | پیدا کردن
-lose | گم کردن
-choose | انتخاب کردن
-bring | آوردن
-hide | پنهان کردن
-read | خواندن
-sing | آواز خواندن
-dance | رقصیدن
-play | بازی کردن
-rest | استراحت کردن
-work | کار کردن
-write_letter | نامه نوشتن
-draw | نقاشی کشیدن
-laugh | خندیدن
-run | دویدن
-study | درس خواندن
-sleep | خوابیدن
-have_lunch | ناهار خوردن
-phone_talk | با تلفن حرف زدن
-wait | صبر کردن
-""")
 ACTIVITIES = _read("""
 read | کتاب می_خواند
 sing | آواز می_خواند
@@ -187,7 +161,7 @@ phone_talk | با تلفن حرف می_زند
 wait | صبر می_کند
 """)
 MEALS = {"breakfast": "برای صبحانه", "lunch": "برای ناهار", "dinner": "برای شام"}
-# key | as an adverb; the second table holds citation forms
+# key | as an adverb
 TIMES = _read("""
 monday | روز دوشنبه
 tuesday | روز سه_شنبه

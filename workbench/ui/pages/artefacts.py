@@ -27,10 +27,10 @@ def build(shell: Shell) -> None:
     nothing = gr.HTML(empty(NOTHING))
     table = Table("Everything made so far (click a row)", "all-artefacts", 360)
     with gr.Column(visible=False) as details:
-        with gr.Row(equal_height=True):
+        with gr.Row():
             chosen = gr.Dropdown([], label="Artefact", info="Pick one, or click a row above.", interactive=True, scale=2, elem_id="artefact-chosen")
             name = gr.Textbox(label="Name", info="A name of your own; the id stays.", max_length=80, scale=2, elem_id="artefact-name")
-            rename = gr.Button("Rename", scale=1, min_width=110)
+            rename = gr.Button("Rename", scale=0, min_width=110, elem_classes="at-the-end")
         with gr.Row():
             use = gr.Button("Go on from here", min_width=140)
             save = gr.Button("Download its manifest", min_width=140)
@@ -78,7 +78,7 @@ def build(shell: Shell) -> None:
         chain.pin(reference)
         gr.Info(f"The journey goes on from {reference}; see “Loaded” on the left.")
 
-    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    quiet = shell.quiet
     whole = [nothing, *table.parts, details, chosen]
     shell.world.change(renew, chosen, whole, **quiet)
     chosen.change(guarded(look), chosen, [about, name, how, manifest, sure], **quiet)
@@ -98,7 +98,9 @@ def about_html(made: store.Artefact) -> str:
     }  # fmt: skip
     facts |= {k.replace("_", " "): say(v) for k, v in made.metrics.items() if isinstance(v, (int, float, str)) and len(str(v)) < 80}
     rows = "".join(f"<tr><th>{html.escape(k)}</th><td>{html.escape(str(v))}</td></tr>" for k, v in facts.items() if v is not None)
-    return f'<div class="two"><div><table class="plain">{rows}</table></div><div><b>Where it comes from</b>{lineage_html(made)}{children_html(made)}</div></div>'
+    return (
+        f'<div class="two"><div><table class="plain">{rows}</table></div><div><b>Where it comes from</b>{lineage_html(made)}{children_html(made)}</div></div>'
+    )
 
 
 def lineage_html(made: store.Artefact, depth: int = 0) -> str:

@@ -38,7 +38,9 @@ def build(shell: Shell) -> None:
         for side, title in SIDES.items():
             with gr.Column(min_width=320):
                 gr.HTML(f'<span class="side-title {side}">{title}</span>')
-                models[side] = gr.Dropdown(choices("model"), label=f"{title} model", value=None, allow_custom_value=True, show_label=False, elem_id=f"model-{side}")
+                models[side] = gr.Dropdown(
+                    choices("model"), label=f"{title} model", value=None, allow_custom_value=True, show_label=False, elem_id=f"model-{side}"
+                )
                 talks[side] = gr.HTML(talk_html(side, []), elem_id=f"talk-{side}")
                 stops[side] = gr.Button(f"Stop {title.lower()}", size="sm", interactive=False, elem_id=f"stop-{side}", elem_classes="stop-on-escape")
                 histories[side] = gr.State([])
@@ -50,7 +52,7 @@ def build(shell: Shell) -> None:
     form = Form(steps.find("chat"), hide=("models", "prompt", "device", "dtype"), columns=4)
     code, export = code_block(), gr.Textbox(visible="hidden")
 
-    values, quiet = form.inputs, {"show_progress": "hidden", "api_visibility": "private"}
+    values, quiet = form.inputs, shell.quiet
     for event in (question.submit, send.click):
         sent = event(guarded(ask), [question, *models.values(), *histories.values()], [question, *histories.values(), *talks.values()], **quiet)
         done = []
@@ -75,7 +77,9 @@ def renew(before: tuple[str, str], *current: str | None) -> list[Any]:
     now = chain.current()
     wanted = (now.instruct, now.lep)
     listed = choices("model")
-    updates = [gr.update(choices=listed, value=(new or value) if value in (None, "", old) else value) for value, old, new in zip(current, before, wanted, strict=True)]
+    updates = [
+        gr.update(choices=listed, value=(new or value) if value in (None, "", old) else value) for value, old, new in zip(current, before, wanted, strict=True)
+    ]
     return [wanted, *updates]
 
 
@@ -93,7 +97,7 @@ def ask(question: str, a: str | None, b: str | None, history_a: list, history_b:
 def answering(side: str, form: Form) -> Any:
     """The generator that streams one side's reply."""
 
-    def stream(model: str | None, history: list[dict[str, Any]], *values: Any, request: gr.Request) -> Iterator[list[Any]]:
+    def stream(request: gr.Request, model: str | None, history: list[dict[str, Any]], *values: Any) -> Iterator[list[Any]]:
         stop = _stops[(request.session_hash or "", side)] = threading.Event()
         on, off = gr.update(interactive=True), gr.update(interactive=False)
         try:

@@ -20,7 +20,7 @@ from ..shell import Shell
 from ..tables import Table, drawn, figure
 
 NAME = "Corpus"
-ABOUT = "The text of the new language: the demo's, your own files, or a Hugging Face dataset. It is split by document, counted, and checked for what spoils training."
+ABOUT = "Text of the new language: the demo's, your own files, or a Hugging Face dataset. It is split by document, counted, and checked for what spoils training."
 FILES = [".txt", ".jsonl", ".csv", ".tsv", ".parquet"]
 SHOWN = 20
 NOTHING = "No corpus has been made yet. The source above is set once you load the demo; or upload a file. Then press “Make the corpus”."
@@ -33,7 +33,12 @@ def build(shell: Shell) -> None:
         with gr.Column(min_width=280):
             upload_pairs = gr.File(label="Upload sentence pairs (.tsv .csv .jsonl .parquet)", file_types=FILES[1:], height=150, elem_id="upload-pairs")
         with gr.Column(min_width=280):
-            dataset = gr.Textbox(label="Hugging Face dataset", info="NAME, or NAME:CONFIG:SPLIT:COLUMN; needs a connection.", placeholder="wikimedia/wikipedia:20231101.ru", elem_id="hub-dataset")
+            dataset = gr.Textbox(
+                label="Hugging Face dataset",
+                info="NAME, or NAME:CONFIG:SPLIT:COLUMN; needs a connection.",
+                placeholder="wikimedia/wikipedia:20231101.ru",
+                elem_id="hub-dataset",
+            )
             add = gr.Button("Use this dataset", size="sm")
     form = Form(steps.find("corpus"), {"source": lambda c: c.text, "parallel": lambda c: c.pairs}, columns=3)
     panel = JobPanel(shell, form, "Make the corpus")
@@ -44,7 +49,7 @@ def build(shell: Shell) -> None:
             scripts = figure()
         with gr.Column(min_width=320):
             lengths = figure()
-    rows, pairs = Table("First documents", "documents"), Table("First pairs", "pairs")
+    rows, pairs = Table("First documents", "documents", wrap=True), Table("First pairs", "pairs", wrap=True)
 
     source, parallel = form.component("source"), form.component("parallel")
     upload.upload(guarded(lambda paths: [str(keep(p)) for p in paths]), upload, source, api_visibility="private")
@@ -69,11 +74,17 @@ def build(shell: Shell) -> None:
         made = store.open_artefact(reference)
         found = json.loads((made.path / "statistics.json").read_text(encoding="utf-8"))
         shown = [{"document": text} for text in found["first"][:SHOWN]]
-        return [summary_html(made, found), drawn(plots.scripts(found["scripts"])), drawn(plots.lengths(found["length_histogram"])), *rows.update(shown), *pairs.update(pairs_of(made))]
+        return [
+            summary_html(made, found),
+            drawn(plots.scripts(found["scripts"])),
+            drawn(plots.lengths(found["length_histogram"])),
+            *rows.update(shown),
+            *pairs.update(pairs_of(made)),
+        ]
 
-    shell.world.change(renew, chosen, listed, show_progress="hidden", api_visibility="private")
-    panel.finished.change(finished, panel.finished, chosen, show_progress="hidden", api_visibility="private")
-    chosen.change(guarded(look), chosen, [summary, scripts, lengths, *rows.parts, *pairs.parts], show_progress="hidden", api_visibility="private")
+    shell.world.change(renew, chosen, listed, **shell.quiet)
+    panel.finished.change(finished, panel.finished, chosen, **shell.quiet)
+    chosen.change(guarded(look), chosen, [summary, scripts, lengths, *rows.parts, *pairs.parts], **shell.quiet)
 
 
 def keep(path: str) -> Path:
@@ -98,7 +109,9 @@ def summary_html(made: store.Artefact, found: dict[str, Any]) -> str:
     """Sizes, split and warnings."""
     names = ("documents", "characters", "bytes", "words", "exact_duplicates", "near_duplicates")
     sizes = numbers({name: found.get(name) for name in names})
-    split = numbers({f"in {name.replace('_', ' ')}": made.metrics.get(name) for name in ("train", "validation", "held_out")} | {"pairs": made.metrics.get("pairs")})
+    split = numbers(
+        {f"in {name.replace('_', ' ')}": made.metrics.get(name) for name in ("train", "validation", "held_out")} | {"pairs": made.metrics.get("pairs")}
+    )
     good = [] if found["warnings"] else ["Nothing suspicious was found: one normal form, no stray control characters, no duplicates."]
     return sizes + split + notes(found["warnings"]) + notes(good, "good")
 

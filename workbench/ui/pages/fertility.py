@@ -26,7 +26,10 @@ def build(shell: Shell) -> None:
     }
     form = Form(steps.find("fertility"), suggest)
     panel = JobPanel(shell, form, "Measure fertility")
-    nothing = gr.HTML(empty("Nothing is measured yet. Load the demo on the left, extend a tokenizer, and press “Measure fertility” to see what it saves."), elem_id="fertility-note")
+    nothing = gr.HTML(
+        empty("Nothing is measured yet. Load the demo on the left, extend a tokenizer, and press “Measure fertility” to see what it saves."),
+        elem_id="fertility-note",
+    )
     charts = [figure() for _ in range(3)]
     table = Table("Fertility, 95 % intervals over documents", "fertility")
     with gr.Row():
@@ -43,10 +46,16 @@ def build(shell: Shell) -> None:
         drawings += [None] * (len(charts) - len(drawings))
         others = [[named(row) for row in metrics.get(key, [])] for key in ("worst_words", "by_script")]
         said = so_what(rows)
-        return [said + notes(metrics.get("notes", []), "good"), *map(drawn, drawings), *table.update(rows), *worst.update(others[0]), *by_script.update(others[1])]
+        return [
+            said + notes(metrics.get("notes", []), "good"),
+            *map(drawn, drawings),
+            *table.update(rows),
+            *worst.update(others[0]),
+            *by_script.update(others[1]),
+        ]
 
     panel.finished.change(
-        guarded(show), panel.finished, [nothing, *charts, *table.parts, *worst.parts, *by_script.parts], show_progress="hidden", api_visibility="private"
+        guarded(show), panel.finished, [nothing, *charts, *table.parts, *worst.parts, *by_script.parts], **shell.quiet
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import gradio as gr
 from ... import artefacts, devices, plots, refs, steps, store
 from .. import chain
 from ..forms import Form
-from ..messages import empty
+from ..messages import empty, numbers
 from ..panel import JobPanel, recent
 from ..shell import Shell
 from ..tables import Table, drawn, figure
@@ -36,7 +36,10 @@ GO = """element.addEventListener('click', (event) => {
 
 def build(shell: Shell) -> None:
     journey = gr.HTML(journey_html(), js_on_load=GO, elem_id="journey")
-    gr.Markdown("### The whole demo in one click\nFrom an English model to one that reads and answers in Russian, with models that come with the workbench.", elem_classes="section")
+    gr.Markdown(
+        "### The whole demo in one click\nFrom an English model to one that reads and answers in Russian, with models that come with the workbench.",
+        elem_classes="section",
+    )
     with gr.Accordion("Change a knob of the demo", open=False, render=False) as knobs:
         form = Form(steps.find("recipe"))
     panel = JobPanel(shell, form, "Run the whole demo")
@@ -67,12 +70,17 @@ def build(shell: Shell) -> None:
     def show(job: str) -> list[Any]:
         found = next((s for s in recent(("recipe",)) if s.id == job), None)
         metrics = (found.result or {}).get("metrics", {}) if found else {}
-        rows = next((v for v in metrics.values() if isinstance(v, list) and v and isinstance(v[0], dict) and "reply" not in v[0]), [])
-        return [replies_html(metrics), drawn(comparison(rows)), *table.update(rows)]
+        listed = [v for v in metrics.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
+        answers = [row for rows in listed for row in rows if "finish" in row]
+        rows = [row for rows in listed for row in rows if "finish" not in row]
+        numbers_ = {k: v for k, v in metrics.items() if isinstance(v, (int, float)) and not isinstance(v, bool)}
+        scores = [row for row in rows if row.get("measure") == "bits_per_byte"]
+        chart_ = plots.bits_per_byte(scores, scores[0]["text"]) if scores else None
+        return [numbers(numbers_) + replies_html(answers), drawn(chart_), *table.update(rows)]
 
-    journey.click(go, None, shell.tabs, show_progress="hidden", api_visibility="private")
-    shell.world.change(renew, None, [journey, nothing, *made.parts], show_progress="hidden", api_visibility="private")
-    panel.finished.change(show, panel.finished, [replies, chart, *table.parts], show_progress="hidden", api_visibility="private")
+    journey.click(go, None, shell.tabs, **shell.quiet)
+    shell.world.change(renew, None, [journey, nothing, *made.parts], **shell.quiet)
+    panel.finished.change(show, panel.finished, [replies, chart, *table.parts], **shell.quiet)
 
 
 def journey_html() -> str:
@@ -87,7 +95,13 @@ def journey_html() -> str:
             kind, word = "next", "ready"
         said = chain.short(done[name]) or about
         cards.append(f'<li class="{kind}" data-page="{page}" tabindex="0"><b>{title}</b><em>{word}</em><span>{html.escape(said)}</span></li>')
-    hint = "" if now.loaded else empty("Nothing is loaded. Press “Load the demo” on the left to begin with an English model and Russian text, or bring your own text on the Corpus page.")
+    hint = (
+        ""
+        if now.loaded
+        else empty(
+            "Nothing is loaded. Press “Load the demo” on the left to begin with an English model and Russian text, or bring your own text on the Corpus page."
+        )
+    )
     return f'{hint}<ol class="journey">{"".join(cards)}</ol>'
 
 
@@ -97,23 +111,14 @@ def lately(artefact: store.Artefact) -> dict[str, Any]:
     return {key: row[key] for key in ("id", "name", "step", "megabytes", "created")}
 
 
-def replies_html(metrics: dict[str, Any]) -> str:
-    """The two replies of the demo's last step."""
-    rows = next((v for v in metrics.values() if isinstance(v, list) and v and isinstance(v[0], dict) and "text" in v[0]), [])
-    if not rows:
-        return ""
+def replies_html(rows: list[dict[str, Any]]) -> str:
+    """The replies of the demo's last step, the original first."""
     sides = "".join(
-        f'<div class="talk {"ab"[i % 2]}" style="min-height:0"><span class="side-title {"ab"[i % 2]}">{html.escape(chain.short(str(r.get("model", ""))))}</span>'
-        f'<div class="turn assistant" dir="auto">{html.escape(str(r["text"]))}</div></div>'
-        for i, r in enumerate(rows)
+        f'<div class="talk {"ab"[min(i, 1)]}" style="min-height:0"><span class="side-title {"ab"[min(i, 1)]}">{html.escape(chain.short(str(row["model"])))}</span>'
+        f'<div class="turn assistant" dir="auto">{html.escape(str(row["text"])) or "(nothing)"}</div></div>'
+        for i, row in enumerate(rows)
     )
-    return f'<div class="two">{sides}</div>'
-
-
-def comparison(rows: list[dict[str, Any]]) -> Any:
-    if not rows or "bits_per_byte" not in rows[0]:
-        return None
-    return plots.bits_per_byte(rows, next(iter(rows[0])))
+    return f'<div class="two">{sides}</div>' if rows else ""
 
 
 def environment_html() -> str:

@@ -21,16 +21,33 @@ ABOUT = "Add tokens of the new language to a vocabulary without moving an old on
 EXAMPLE = "Медведь живёт в лесу. The bear lives in the forest."
 CHARACTERS = 1_500  # of the live text
 TOKENS = 3_000  # of the list of new tokens
+DEMO_TOKENS = 1_000  # the demo world has hardly more words
 
 
 def build(shell: Shell) -> None:
-    form = Form(steps.find("tokenizer.extend"), {"base": lambda c: c.source, "text": lambda c: c.text}, first=("base", "text", "new_tokens", "script"), columns=2)
+    suggest = {
+        "base": lambda c: c.source,
+        "text": lambda c: c.text,
+        "script": lambda c: c.script,
+        "new_tokens": lambda c: DEMO_TOKENS if c.source.startswith("demo:") else None,
+    }
+    form = Form(steps.find("tokenizer.extend"), suggest, first=("base", "text", "new_tokens", "script"))
     panel = JobPanel(shell, form, "Extend the tokenizer")
-    result = gr.HTML(empty("No tokenizer has been extended yet. Load the demo on the left and press “Extend the tokenizer”: a few seconds."), elem_id="extend-result")
+    result = gr.HTML(
+        empty("No tokenizer has been extended yet. Load the demo on the left and press “Extend the tokenizer”: a few seconds."), elem_id="extend-result"
+    )
     gr.Markdown("### Explore\nType anything. Each chip is one token; a dashed chip is a part of a character, shown as its bytes.", elem_classes="section")
     with gr.Row():
         text = gr.Textbox(EXAMPLE, label="Text", lines=3, max_lines=8, scale=3, elem_id="explore-text", max_length=20_000)
-        compared = gr.Dropdown(choices("tokenizer"), label="Tokenizers", info="Two or more to compare.", multiselect=True, allow_custom_value=True, scale=2, elem_id="explore-tokenizers")
+        compared = gr.Dropdown(
+            choices("tokenizer"),
+            label="Tokenizers",
+            info="Two or more to compare.",
+            multiselect=True,
+            allow_custom_value=True,
+            scale=2,
+            elem_id="explore-tokenizers",
+        )
     cut = gr.HTML(empty("Choose at least one tokenizer, or load the demo."), elem_id="explore-chips")
     gr.Markdown("### New tokens", elem_classes="section")
     listed = Table("Tokens that the newest extension added, in the order they were learned", "new-tokens")
@@ -50,10 +67,10 @@ def build(shell: Shell) -> None:
         kept = [r for r in current or [] if r not in wanted]
         return gr.update(choices=choices("tokenizer"), value=wanted + kept if wanted else current)
 
-    panel.finished.change(guarded(finished), panel.finished, [result, none, *listed.parts], show_progress="hidden", api_visibility="private")
-    shell.world.change(renew, compared, compared, show_progress="hidden", api_visibility="private")
+    panel.finished.change(guarded(finished), panel.finished, [result, none, *listed.parts], **shell.quiet)
+    shell.world.change(renew, compared, compared, **shell.quiet)
     gr.on(
-        [text.change, compared.change], guarded(explore), [text, compared], cut, show_progress="hidden", trigger_mode="always_last", api_visibility="private", concurrency_limit=2
+        [text.change, compared.change], guarded(explore), [text, compared], cut, trigger_mode="always_last", concurrency_limit=2, **shell.quiet
     )  # fmt: skip
 
 

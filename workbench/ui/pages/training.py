@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from ... import plots, refs, steps
+from ... import plots, steps
 from ..forms import Form
 from ..messages import empty, guarded, notes
 from ..panel import JobPanel, Snapshot, recent
@@ -27,11 +27,14 @@ def build(shell: Shell) -> None:
             for _ in range(2):
                 with gr.Column(min_width=340):
                     curves.append(figure())
-        samples = gr.HTML(empty("Nothing has been trained yet. Transfer a model first, then press “Train”: loss, bits per byte and samples appear here as it learns."), elem_id="samples")
-    panel = JobPanel(shell, form, "Train", live=watch, outputs=[*curves, samples])
+        samples = gr.HTML(
+            empty("Nothing has been trained yet. Transfer a model first, then press “Train”: loss, bits per byte and samples appear here as it learns."),
+            elem_id="samples",
+        )
+    JobPanel(shell, form, "Train", live=watch, outputs=[*curves, samples])
     live.render()
     gr.Markdown("### Before and after\nBits per byte of held-out text for every model of the journey, in both languages.", elem_classes="section")
-    measured = Form(steps.find("evaluate"), {"models": lambda c: c.models, "target": lambda c: c.text, "source": lambda c: c.source_text}, columns=3)
+    measured = Form(steps.find("evaluate"), {"models": lambda c: c.models, "text": lambda c: c.text, "source_text": lambda c: c.source_text}, columns=3)
     evaluation = JobPanel(shell, measured, "Measure bits per byte")
     nothing = gr.HTML(empty("Nothing is measured yet. With the demo loaded, the models of the journey fill themselves in."), elem_id="evaluation-note")
     with gr.Row():
@@ -43,21 +46,21 @@ def build(shell: Shell) -> None:
 
     def show(job: str) -> list[Any]:
         found = next((s for s in recent(("evaluate",)) if s.id == job), None)
-        metrics = found.result["metrics"] if found and found.result else {}
-        rows = [dict(row) | ({"model": refs.label(str(row["model"]))} if "model" in row else {}) for row in metrics.get("rows", [])]
-        texts = list(dict.fromkeys(row.get("text", "") for row in rows))[:2]
-        made = [plots.bits_per_byte([r for r in rows if r.get("text", "") == t], title=f"Bits per byte on {t}" if t else "") for t in texts]
-        made += [None] * (2 - len(made))
+        rows = found.result["metrics"]["rows"] if found and found.result else []
+        texts = texts_of(rows)[:2]
+        made = [plots.bits_per_byte(rows, text) for text in texts] + [None] * (2 - len(texts))
         return [verdict(rows), *map(drawn, made), *table.update(rows)]
 
-    evaluation.finished.change(guarded(show), evaluation.finished, [nothing, *charts, *table.parts], show_progress="hidden", api_visibility="private")
+    evaluation.finished.change(guarded(show), evaluation.finished, [nothing, *charts, *table.parts], **shell.quiet)
 
 
 def watch(shot: Snapshot) -> list[Any]:
-    """Curves and samples of the running (or newest) training."""
+    """Curves and samples of the running (or newest) training; bits per byte before and after once it is done."""
     metrics = shot.metrics
     loss = plots.loss(metrics) if any("loss" in m for m in metrics) else None
     bits = plots.convergence(metrics) if any("bits_per_byte" in key for m in metrics for key in m) else None
+    if bits is None and shot.result and isinstance(found := shot.result["metrics"].get("bits_per_byte"), dict):
+        bits = plots.before_after(found)
     return [drawn(loss), drawn(bits), samples_html(shot)]
 
 
@@ -74,12 +77,16 @@ def samples_html(shot: Snapshot) -> str:
     return f'<table class="plain"><tr><th>when</th><th>prompt</th><th>what it writes</th></tr>{rows}</table>'
 
 
+def texts_of(rows: list[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(row["text"] for row in rows if row["measure"] == "bits_per_byte"))
+
+
 def verdict(rows: list[dict[str, Any]]) -> str:
     """First against last model, in words."""
     said = []
-    for text in dict.fromkeys(row.get("text", "") for row in rows):
-        mine = [row for row in rows if row.get("text", "") == text and row.get("bits_per_byte") is not None]
+    for text in texts_of(rows):
+        mine = [row for row in rows if row["text"] == text and row["measure"] == "bits_per_byte"]
         if len(mine) > 1:
             first, last = mine[0], mine[-1]
-            said.append(f"{text}: {first['bits_per_byte']:.3f} bits per byte for {first['model']}, {last['bits_per_byte']:.3f} for {last['model']}.")
+            said.append(f"{text}: {first['value']:.3f} bits per byte for {first['model']}, {last['value']:.3f} for {last['model']}.")
     return notes(said, "good")

@@ -15,13 +15,16 @@ from ..shell import Shell, code_block, code_html
 from ..tables import Table, drawn, figure
 
 NAME = "Transfer"
-ABOUT = "Kept tokens keep their vectors; new ones are filled in by a method. Afterwards LEP carries the trained tables over to the instruction-tuned sibling, with no instruction data."
+ABOUT = "Kept tokens keep their vectors; a method fills in the new ones. Later, LEP carries the trained tables over to the chat model, with no instruction data."
 
 
 def build(shell: Shell) -> None:
     gr.Markdown("### 1. New tokenizer, old model", elem_classes="section")
     _transfer(shell)
-    gr.Markdown("### 2. LEP: from the trained base to the chat model\nDo this after training: the trained tables are carried over to the chat model.", elem_classes="section")
+    gr.Markdown(
+        "### 2. LEP: from the trained base to the chat model\nDo this after training: the trained tables are carried over to the chat model.",
+        elem_classes="section",
+    )
     _lep(shell)
     gr.Markdown("### Why this vector?\nWhat a new token's vector was made of: which source tokens, with what weights.", elem_classes="section")
     _why(shell)
@@ -33,7 +36,9 @@ def _transfer(shell: Shell) -> None:
     preview = gr.HTML("", elem_id="preview-result")
     panel = JobPanel(shell, form, "Transfer")
     with gr.Row():
-        result = gr.HTML(empty("No transfer has been made yet. It needs a model and an extended tokenizer: make one on the Tokenizer page."), elem_id="transfer-result")
+        result = gr.HTML(
+            empty("No transfer has been made yet. It needs a model and an extended tokenizer: make one on the Tokenizer page."), elem_id="transfer-result"
+        )
     chart = figure()
 
     def show_preview(model: str | None, tokenizer: str | None) -> str:
@@ -46,7 +51,7 @@ def _transfer(shell: Shell) -> None:
         return [counts_html(metrics) if metrics else gr.skip(), drawn(plots.rows_kept(metrics) if "kept" in metrics else None)]
 
     look.click(guarded(show_preview), [form.component("model"), form.component("tokenizer")], preview, api_visibility="private")
-    panel.finished.change(guarded(show), panel.finished, [result, chart], show_progress="hidden", api_visibility="private")
+    panel.finished.change(guarded(show), panel.finished, [result, chart], **shell.quiet)
 
 
 def _lep(shell: Shell) -> None:
@@ -63,15 +68,19 @@ def _lep(shell: Shell) -> None:
         rows = [{k: v for k, v in row.items() if not isinstance(v, (list, dict))} for row in rows]
         return [lep_html(metrics) if metrics else gr.skip(), *table.update(rows)]
 
-    panel.finished.change(guarded(show), panel.finished, [said, *table.parts], show_progress="hidden", api_visibility="private")
+    panel.finished.change(guarded(show), panel.finished, [said, *table.parts], **shell.quiet)
 
 
 def _why(shell: Shell) -> None:
-    with gr.Row(equal_height=True):
+    with gr.Row():
         model = gr.Dropdown(transferred(), label="Model", info="A model that a transfer made.", allow_custom_value=True, scale=2, elem_id="why-model")
-        token = gr.Textbox(label="Token", info="Its text, with a space in front where it starts a word, or #id.", placeholder=" медведь", scale=2, elem_id="why-token")
-        ask = gr.Button("Explain", scale=1, min_width=120, elem_id="why-ask")
-    said = gr.HTML(empty("Type a new token (the Tokenizer page lists them) to see what its vector is made of. It needs a transferred model."), elem_id="why-result")
+        token = gr.Textbox(
+            label="Token", info="Its text, with a space in front where it starts a word, or #id.", placeholder=" медведь", scale=2, elem_id="why-token"
+        )
+        ask = gr.Button("Explain", scale=0, min_width=140, elem_id="why-ask", elem_classes="at-the-end")
+    said = gr.HTML(
+        empty("Type a new token (the Tokenizer page lists them) to see what its vector is made of. It needs a transferred model."), elem_id="why-result"
+    )
     code = code_block()
     table = Table("Source tokens and weights", "explanation", 300)
 
@@ -89,7 +98,7 @@ def _why(shell: Shell) -> None:
 
     for event in (ask.click, token.submit):
         event(guarded(explain), [model, token], [said, code, *table.parts], api_visibility="private")
-    shell.world.change(renew, model, model, show_progress="hidden", api_visibility="private")
+    shell.world.change(renew, model, model, **shell.quiet)
 
 
 def transferred() -> list[tuple[str, str]]:
@@ -116,4 +125,3 @@ def lep_html(metrics: dict[str, Any]) -> str:
         lines.append("swap puts the trained tables into the chat model as they are; there is no map to judge.")
     figures = {"variant": metrics.get("variant"), "rows": metrics.get("rows"), "added tokens": metrics.get("added_tokens"), "tied": metrics.get("tied")}
     return numbers(figures) + notes(lines, "good") + notes(metrics.get("warnings", []))
-

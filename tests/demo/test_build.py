@@ -1,0 +1,99 @@
+"""The demo builds itself, from nothing, and goes on where it ended."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import workbench as wb
+from workbench.demo.build import STAGES, Build
+from workbench.demo.rows import BLOCK, blend, blocks
+from workbench.demo.tokenizers import base_tokenizer, plm_tokenizer
+from workbench.errors import Stopped, WorkbenchError
+from workbench.progress import Event, Progress
+
+SCALE = 0.001
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole build, of a few steps per model."""
+    place = tmp_path_factory.mktemp("demo")
+    wb.demo.build.Build(out=str(place), scale=SCALE).run(place, Progress())
+    return place
+
+
+def test_every_model_opens_as_other_tools_open_it(place: Path) -> None:
+    from transformers import AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
+
+    assert sorted(p.name for p in place.iterdir()) == sorted(STAGES)
+    for name in STAGES:
+        model = (AutoModelForMaskedLM if name.endswith("plm") else AutoModelForCausalLM).from_pretrained(place / name)
+        assert str(model.dtype) == "torch.float16"
+        assert len(AutoTokenizer.from_pretrained(place / name)) == model.config.vocab_size
+        about = json.loads((place / name / "build.json").read_text(encoding="utf-8"))
+        assert {"name", "seed", "data", "settings", "steps", "tokens", "seconds", "loss", "scores", "versions"} <= set(about)
+    tokens = AutoTokenizer.from_pretrained(place / "en-chat")
+    generation = json.loads((place / "en-chat" / "generation_config.json").read_text(encoding="utf-8"))
+    assert tokens.convert_ids_to_tokens(generation["eos_token_id"]) == ["<|end|>", "<eos>"]
+    assert tokens.convert_ids_to_tokens(generation["pad_token_id"]) == "<pad>"
+    assert sum(p.stat().st_size for p in place.rglob("*")) < 20e6
+
+
+def test_what_is_there_is_kept(place: Path) -> None:
+    before = {p: p.stat().st_mtime_ns for p in place.rglob("*")}
+    notes: list[Event] = []
+    report = wb.run(Build(out=str(place), scale=SCALE), Progress(notes.append))
+    assert {p: p.stat().st_mtime_ns for p in place.rglob("*")} == before
+    assert [e.message for e in notes] == [f"{name} is there already and is kept." for name in STAGES]
+    assert set(report.metrics["models"]) == set(STAGES)
+
+
+def test_a_stop_leaves_no_half_model(tmp_path: Path) -> None:
+    seen: list[Event] = []
+    with pytest.raises(Stopped):
+        wb.run(Build(out=str(tmp_path), only="ru-plm", scale=0.05), Progress(seen.append, lambda: any(e.kind == "metric" for e in seen)))
+    assert not list(tmp_path.iterdir())
+
+
+def test_chat_needs_its_base(tmp_path: Path) -> None:
+    with pytest.raises(WorkbenchError, match="--only en-base first"):
+        wb.run(Build(out=str(tmp_path), only="en-chat"))
+
+
+def test_the_base_tokenizer_is_made_for_english() -> None:
+    tokens = base_tokenizer(size=1024, scale=0.1)
+    again = base_tokenizer(size=1024, scale=0.1)
+    assert tokens.get_vocab() == again.get_vocab()
+    counts = {lang: [len(tokens.tokenize(t)) / len(t.split()) for t in wb.corpus.open(f"demo:{lang}").held_out.take(50)] for lang in ("en", "ru", "fa")}
+    mean = {lang: sum(c) / len(c) for lang, c in counts.items()}
+    assert mean["en"] < 2
+    assert min(mean["ru"], mean["fa"]) > 1.5 * mean["en"]
+    for text in ("Где живёт Анна?", "می‌خواهد", "  two  spaces\n", "日本 🐻"):
+        assert tokens.decode(tokens(text, add_special_tokens=False)["input_ids"]) == text
+
+
+@pytest.mark.parametrize("lang", ["ru", "fa"])
+def test_encoder_tokenizers_lose_nothing(lang: str) -> None:
+    tokens = plm_tokenizer(lang, size=600, scale=0.05)
+    for text in ("Где живёт Анна?", "می‌خواهد", "  two  spaces\n\tx", " leading", "trailing ", "日本 🐻"):
+        assert tokens.decode(tokens(text, add_special_tokens=False)["input_ids"]) == text
+
+
+def test_rows_are_decided_by_the_seed_and_of_every_kind() -> None:
+    tokens = base_tokenizer(size=1024, scale=0.1)
+    phases = [(5, {"repetitions": 1.0}, {"en": 1.0}), (0, {"interviews": 0.5, "chats": 0.5}, {"ru": 0.5, "fa": 0.5})]
+
+    def first(seed: int, count: int = 30) -> list[dict]:
+        stream = blend(tokens, phases, seed)()
+        return [next(stream) for _ in range(count)]
+
+    assert first(0) == first(0) != first(1)
+    assert all(len(b["input_ids"]) == len(b["labels"]) == BLOCK for b in first(0))
+    story = next(blocks(tokens, "stories", "ru", 0))
+    answered = next(blocks(tokens, "interviews", "ru", 0))
+    share = [sum(i >= 0 for i in b["labels"]) / BLOCK for b in (story, answered)]
+    assert share[0] > 0.9
+    assert 0.1 < share[1] < 0.6

@@ -1,0 +1,137 @@
+"""`fit`: what it changes, what it leaves, how it ends."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny
+import torch
+from transformers import AutoModelForCausalLM, LlamaForCausalLM
+
+from workbench.errors import RunFailed
+from workbench.progress import Event, Progress
+from workbench.training.data import Block, stream
+from workbench.training.fitting import Settings, fit, frozen_body, rate
+from workbench.training.muon import orthogonalise
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> LlamaForCausalLM:
+    return AutoModelForCausalLM.from_pretrained(tiny.folder(tmp_path))
+
+
+def data(seed: int = 0) -> torch.utils.data.IterableDataset:
+    def blocks() -> Iterator[Block]:
+        rng = random.Random(seed)
+        while True:
+            start = rng.randrange(100)
+            ids = [start + i for i in range(16)]
+            yield {"input_ids": ids, "labels": ids, "position_ids": list(range(16))}
+
+    return stream(blocks)
+
+
+def quick(**values: object) -> Settings:
+    return Settings(**{"steps": 6, "batch_size": 4, "learning_rate": 0.01, "warmup_steps": 1, "log_every": 1, "device": "cpu", **values})
+
+
+def state(model: LlamaForCausalLM) -> dict[str, torch.Tensor]:
+    return {k: v.clone() for k, v in model.state_dict().items()}
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_it_learns_and_reports(model: LlamaForCausalLM, optimizer: str) -> None:
+    events: list[Event] = []
+    done = fit(model, data(), quick(steps=30, optimizer=optimizer), Progress(events.append))
+    assert done.ended == "steps"
+    assert (done.steps, done.tokens) == (30, 30 * 4 * 16)
+    assert done.rows[-1]["loss"] < 0.8 * done.rows[0]["loss"]
+    curve = [e.data for e in events if e.kind == "metric"]
+    assert curve == done.rows
+    assert set(curve[0]) == {"step", "loss", "learning_rate"}
+
+
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_frozen_body_does_not_move(tmp_path: Path, tied: bool) -> None:
+    model = frozen_body(AutoModelForCausalLM.from_pretrained(tiny.folder(tmp_path, tied=tied)))
+    before = state(model)
+    fit(model, data(), quick(weight_decay=0.1))
+    moved = {k for k, v in model.state_dict().items() if not torch.equal(v, before[k])}
+    assert moved == {"model.embed_tokens.weight", "lm_head.weight"}
+
+
+def test_the_same_seed_gives_the_same_bytes(tmp_path: Path) -> None:
+    folder = tiny.folder(tmp_path)
+    ends = []
+    for seed in (1, 1, 2):
+        model = AutoModelForCausalLM.from_pretrained(folder)
+        fit(model, data(seed), quick(seed=seed))
+        ends.append(state(model))
+    assert all(torch.equal(ends[0][k], ends[1][k]) for k in ends[0])
+    assert not all(torch.equal(ends[0][k], ends[2][k]) for k in ends[0])
+
+
+def test_global_randomness_and_the_model_s_switches_are_untouched(model: LlamaForCausalLM) -> None:
+    random.seed(5), np.random.seed(5), torch.manual_seed(5)
+    before = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()
+    model.eval()
+    fit(model, data(), quick(seed=99))
+    assert random.getstate() == before[0]
+    assert np.random.get_state()[1].tolist() == before[1]
+    assert torch.equal(torch.get_rng_state(), before[2])
+    assert not model.training
+    assert model.config.use_cache
+
+
+def test_a_broken_loss_names_the_step(model: LlamaForCausalLM) -> None:
+    with torch.no_grad():
+        model.lm_head.weight[5] = float("nan")
+    with pytest.raises(RunFailed, match="nan by step 1; lower the learning rate"):
+        fit(model, data(), quick())
+
+
+def test_a_stop_keeps_what_was_learnt(model: LlamaForCausalLM) -> None:
+    before, seen = state(model), []
+    done = fit(model, data(), quick(steps=1000), Progress(seen.append, lambda: len(seen) > 4))
+    assert done.ended == "stop"
+    assert 1 < done.steps < 10
+    assert not torch.equal(model.lm_head.weight, before["lm_head.weight"])
+
+
+def test_minutes_end_it_with_a_low_learning_rate(model: LlamaForCausalLM) -> None:
+    done = fit(model, data(), quick(steps=10**6, minutes=0.02))
+    assert done.ended == "minutes"
+    assert done.seconds < 10
+    assert done.rows[-1]["learning_rate"] < 0.3 * max(row["learning_rate"] for row in done.rows)
+
+
+def test_a_hook_sees_the_model_in_evaluation_mode(model: LlamaForCausalLM) -> None:
+    seen = []
+    fit(model, data(), quick(), every=2, hook=lambda step: seen.append((step, model.training)))
+    assert seen == [(2, False), (4, False), (6, False)]
+
+
+def test_nothing_is_printed(model: LlamaForCausalLM, capsys: pytest.CaptureFixture) -> None:
+    fit(model, data(), quick())
+    assert capsys.readouterr().out == ""
+
+
+def test_the_rate_rises_and_falls() -> None:
+    warm = quick(warmup_steps=10)
+    assert rate(warm, 0, 0.0) == pytest.approx(0.1)
+    assert rate(warm, 50, 0.5) == pytest.approx(0.5)
+    assert rate(quick(schedule="linear"), 50, 0.75) == pytest.approx(0.25)
+    assert rate(quick(schedule="constant"), 50, 0.75) == 1.0
+
+
+@pytest.mark.parametrize("shape", [(3, 8, 20), (2, 20, 8)])
+def test_muon_makes_matrices_orthogonal(shape: tuple[int, int, int]) -> None:
+    made = orthogonalise(torch.randn(shape, generator=torch.Generator().manual_seed(0)))
+    sizes = torch.linalg.svdvals(made)
+    assert made.shape == shape
+    assert sizes.min() > 0.5
+    assert sizes.max() < 1.3

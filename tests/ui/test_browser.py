@@ -1,0 +1,239 @@
+"""The first journey with clicks in a real browser, offline: what a teacher would do in front of a class."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+from served import served  # noqa: E402 - beside this file
+from standins import build  # noqa: E402
+
+CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+PICTURES = os.environ.get("WORKBENCH_PICTURES")  # a folder for screenshots of every page
+
+pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium was found; install it to run the browser tests")]
+expect = playwright.expect
+expect.set_options(timeout=60_000)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("app-home")
+
+
+@pytest.fixture(scope="module")
+def address(home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with served(home, build(tmp_path_factory.mktemp("standins"))) as where:
+        yield where
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with playwright.sync_playwright() as driver:
+        started = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser: Any, address: str) -> Iterator[Any]:
+    """A fresh tab on the app. Afterwards: no page error, and nothing was asked of any other machine."""
+    opened = browser.new_page(viewport={"width": 1280, "height": 900})
+    opened.set_default_timeout(60_000)
+    errors: list[str] = []
+    outside: list[str] = []
+    opened.on("pageerror", lambda error: errors.append(str(error)))
+    opened.on("request", lambda r: outside.append(r.url) if not r.url.startswith((address, "data:", "blob:")) else None)
+    opened.goto(address)
+    opened.wait_for_selector("#run-recipe")
+    expect(opened.locator("#machine")).to_contain_text("GiB")  # the first look at the home folder has come back
+    yield opened
+    opened.close()
+    assert errors == []
+    assert outside == []
+
+
+def go(page: Any, name: str) -> None:
+    page.get_by_role("tab", name=name, exact=True).first.click()
+    expect(page.locator(f"#page-{name.lower()}")).to_be_visible()
+
+
+def picture(page: Any, name: str) -> None:
+    if PICTURES:
+        page.wait_for_timeout(1_500)
+        page.screenshot(path=str(Path(PICTURES) / f"{name}.png"), full_page=True)
+
+
+def run(page: Any, slug: str, seconds: float = 120) -> str:
+    """Press a run button and wait until the job it started is done; returns the job's id."""
+    box = page.locator(f"#status-{slug} .job")
+    before = box.get_attribute("data-job") if box.count() else ""
+    expect(page.locator(f"#run-{slug}")).to_be_enabled()
+    page.locator(f"#run-{slug}").click()
+    page.wait_for_function(
+        "([slug, before]) => { const job = document.querySelector(`#status-${slug} .job.done, #status-${slug} .job.failed`); return job && job.dataset.job !== before; }",
+        arg=[slug, before or ""], timeout=seconds * 1000,
+    )  # fmt: skip
+    assert "done" in box.get_attribute("class"), box.inner_text()
+    return box.get_attribute("data-job")
+
+
+def number(page: Any, within: str, label: str, value: object) -> None:
+    page.locator(within).get_by_label(label, exact=True).first.fill(str(value))
+
+
+def test_the_first_journey_with_clicks(page: Any) -> None:
+    picture(page, "1-start-empty")
+    page.click("#load-demo")
+    expect(page.locator("#chain")).to_contain_text("demo:en-base")
+    expect(page.locator("#journey li.next")).to_contain_text("Tokenizer")
+
+    go(page, "Tokenizer")
+    number(page, "#page-tokenizer", "New tokens", 300)
+    run(page, "tokenizer-extend")
+    expect(page.locator("#chain")).to_contain_text("tokenizer-")
+    expect(page.locator("#table-new-tokens")).to_be_visible()
+    expect(page.locator("#explore-chips .chip-row")).to_have_count(2)
+    expect(page.locator("#explore-chips .chip.new").first).to_be_visible()
+    page.locator("#explore-text textarea").fill("Медведь <b>жив</b>ёт 🐻 ё")
+    expect(page.locator("#explore-chips")).to_contain_text("<")  # shown, not interpreted
+    assert page.locator("#explore-chips .chip b").count() == 0
+    assert "\ufffd" not in page.locator("#explore-chips").inner_text()
+    picture(page, "3-tokenizer")
+
+    go(page, "Fertility")
+    run(page, "fertility")
+    expect(page.locator("#fertility-note")).to_contain_text("fewer tokens")
+    expect(page.locator("#page-fertility .js-plotly-plot").first).to_be_visible()
+    assert page.locator("text=Share chart").count() == 0
+    picture(page, "4-fertility")
+
+    go(page, "Transfer")
+    page.click("#preview-transfer")
+    expect(page.locator("#preview-result")).to_contain_text("kept")
+    run(page, "transfer")
+    expect(page.locator("#transfer-result")).to_contain_text("subtokens")
+    page.locator("#why-token textarea, #why-token input").first.fill("#1600")
+    page.click("#why-ask")
+    expect(page.locator("#why-result")).to_contain_text("=")
+    picture(page, "5-transfer")
+
+    go(page, "Training")
+    number(page, "#page-training", "Steps", 20)
+    number(page, "#page-training", "Batch size", 4)
+    number(page, "#page-training", "Block", 64)
+    run(page, "train", 180)
+    expect(page.locator("#page-training .js-plotly-plot").first).to_be_visible()
+    expect(page.locator("#chain li.there")).to_have_count(5)
+    picture(page, "6-training")
+
+    go(page, "Transfer")
+    run(page, "lep")
+    expect(page.locator("#lep-result")).to_contain_text("conversion")
+    expect(page.locator("#chain li.there")).to_have_count(6)
+
+    go(page, "Training")
+    number(page, "#page-training", "Documents", 20)
+    run(page, "evaluate", 180)
+    said = page.locator("#evaluation-note .note").first
+    expect(said).to_contain_text("bits per byte")
+    before, after = re.findall(r"(\d+\.\d+) ", said.inner_text())[:2]
+    assert float(after) < float(before)
+    picture(page, "6-training-measured")
+
+    chat(page)
+    go(page, "Start")
+    expect(page.locator("#journey li.there")).to_have_count(5)
+    picture(page, "1-start")
+    go(page, "Artefacts")
+    expect(page.locator("#artefact-about")).to_contain_text("Where it comes from")
+    picture(page, "8-artefacts")
+
+
+def chat(page: Any) -> None:
+    """Both sides answer, with different weights and different words."""
+    go(page, "Chat")
+    expect(page.locator("#model-b input")).not_to_have_value("")
+    number(page, "#page-chat", "Max tokens", 24)
+    page.locator("#question textarea").fill("Где живёт медведь?")
+    page.locator("#question textarea").press("Enter")
+    for side in "ab":
+        expect(page.locator(f"#talk-{side} .stamp")).to_contain_text("weights")
+        expect(page.locator(f"#talk-{side} .stamp")).to_contain_text(re.compile("ended by itself|cut at the limit"))
+    a, b = (page.locator(f"#talk-{side} .assistant").inner_text() for side in "ab")
+    prints = [page.locator(f"#talk-{side} .stamp .badge").first.inner_text() for side in "ab"]
+    assert a != b
+    assert prints[0] != prints[1]
+    picture(page, "7-chat")
+    number(page, "#page-chat", "Max tokens", 200)
+    page.locator("#question textarea").fill("И ещё?")
+    page.locator("#question textarea").press("Enter")
+    expect(page.locator("#stop-a")).to_be_enabled()
+    page.keyboard.press("Escape")
+    for side in "ab":
+        expect(page.locator(f"#talk-{side} .stamp")).to_have_count(2)
+
+
+def test_uploads_become_a_corpus_with_pairs(page: Any, tmp_path: Path) -> None:
+    text = tmp_path / "bears.txt"
+    text.write_text("".join(f"Медведь номер {n} живёт в лесу.\n" for n in range(80)) + "Медведь номер 1 живёт в лесу.\n", encoding="utf-8")
+    pairs = tmp_path / "pairs.tsv"
+    pairs.write_text("en\tru\n" + "".join(f"Bear {n}\tМедведь {n}\n" for n in range(30)), encoding="utf-8")
+    go(page, "Corpus")
+    page.locator("#upload-text input[type=file]").set_input_files(str(text))
+    expect(page.locator("#page-corpus")).to_contain_text("bears.txt")
+    expect(page.locator("#corpus-source")).to_contain_text("bears.txt")
+    page.locator("#upload-pairs input[type=file]").set_input_files(str(pairs))
+    expect(page.locator("#corpus-parallel input")).to_have_value(re.compile("pairs.tsv"))
+    run(page, "corpus")
+    expect(page.locator("#corpus-summary")).to_contain_text("81")
+    expect(page.locator("#corpus-summary")).to_contain_text("repeat an earlier one")
+    expect(page.locator("#table-documents")).to_contain_text("Медведь")
+    expect(page.locator("#table-pairs")).to_contain_text("Bear 0")
+    picture(page, "2-corpus")
+
+
+def test_a_reload_during_a_job_goes_on_showing_it_and_stop_works(page: Any) -> None:
+    page.click("#load-demo")
+    expect(page.locator("#chain")).to_contain_text("demo:en-base")
+    go(page, "Training")
+    field = page.locator("#train-model input")
+    field.fill("demo:en-base")
+    field.press("Enter")
+    number(page, "#page-training", "Steps", 100_000)
+    number(page, "#page-training", "Block", 64)
+    page.locator("#run-train").click()
+    running = page.locator("#status-train .job.running")
+    expect(running).to_be_visible()
+    job = running.get_attribute("data-job")
+    page.reload()
+    go(page, "Training")
+    expect(page.locator(f"#status-train .job.running[data-job='{job}']")).to_be_visible()
+    expect(page.locator("#run-train")).to_be_disabled()
+    page.locator("#stop-train").click()
+    ended = page.locator(f"#status-train .job[data-job='{job}']")
+    expect(ended).to_have_class(re.compile("stopped|done"))
+    expect(page.locator("#run-train")).to_be_enabled()
+
+
+def test_a_mistake_is_one_sentence(page: Any) -> None:
+    go(page, "Transfer")
+    page.locator("#why-token textarea, #why-token input").first.fill("слово")
+    field = page.locator("#why-model input")
+    field.fill("no-such-model")
+    field.press("Enter")
+    page.click("#why-ask")
+    toast = page.get_by_test_id("toast-body").first
+    expect(toast).to_contain_text("no-such-model")
+    assert "Traceback" not in toast.inner_text()

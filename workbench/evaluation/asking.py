@@ -1,0 +1,115 @@
+"""Exact match: does the model's greedy reply say just what is wanted?"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import WorkbenchError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+
+@dataclass(frozen=True)
+class ExactMatch:
+    """The share of right replies with its 95 % interval (Wilson's), and every reply."""
+
+    score: float
+    low: float
+    high: float
+    n: int
+    rows: list[dict[str, Any]] = field(default_factory=list, repr=False)
+
+
+def read_questions(reference: str | Path, count: int = 0) -> list[dict[str, Any]]:
+    """Questions from a JSONL file of {"prompt" or "messages", "answer"}; `demo:LANG` asks the demo world's held-out questions as chat.
+
+    Raises WorkbenchError that names the line which is not of this form.
+    """
+    if str(reference).startswith("demo:"):
+        return _of_the_demo(str(reference)[5:], count or 200)
+    path = Path(reference).expanduser()
+    if not path.is_file():
+        raise WorkbenchError(f"{path} is not a file; give a JSONL file of questions, or demo:ru.")
+    found = []
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                item = json.loads(line)
+                fits = isinstance(item["answer"], str) and (isinstance(item.get("prompt"), str) or isinstance(item.get("messages"), list))
+            except (ValueError, TypeError, KeyError):
+                fits = False
+            if not fits:
+                raise WorkbenchError(f'Line {number} of {path} is no question; every line must be {{"prompt": text or "messages": list, "answer": text}}.')
+            found.append(item)
+            if len(found) == count:
+                break
+    if not found:
+        raise WorkbenchError(f"{path} holds no question; give at least one line.")
+    return found
+
+
+def _of_the_demo(lang: str, count: int) -> list[dict[str, Any]]:
+    from ..demo.world import LANGUAGES, dialogues
+
+    if lang not in LANGUAGES:
+        raise WorkbenchError(f"The demo asks in {', '.join(LANGUAGES)}, not in '{lang}'; choose one of these or give a JSONL file.")
+    asked = islice(dialogues(lang, "test", 1), count)
+    return [{"messages": [{"role": "user", "content": f"{d.context} {d.question}"}], "answer": d.answer} for d in asked]
+
+
+def exact_match(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, questions: Iterable[Mapping[str, Any]], *, batch_size: int = 16) -> ExactMatch:
+    """Ask every question and compare the greedy reply with the answer, both stripped of outer white space.
+
+    `messages` are put into the tokenizer's chat template; a `prompt` is continued as it stands, and only as many lines of the
+    continuation as the answer has are read. Raises WorkbenchError if there are no questions, or no template for `messages`.
+    """
+    from ..training.data import encode, render, start_ids
+
+    items = list(questions)
+    if not items:
+        raise WorkbenchError("There are no questions to ask; give at least one.")
+    if not tokenizer.chat_template and any(item.get("messages") for item in items):
+        raise WorkbenchError("This tokenizer has no chat template, so it cannot be asked in messages; use an instruct model or plain prompts.")
+    asked = [render(tokenizer, i["messages"], True) if i.get("messages") else start_ids(tokenizer) + encode(tokenizer, i["prompt"]) for i in items]
+    rows: list[dict[str, Any]] = []
+    for start in range(0, len(items), batch_size):
+        part = items[start : start + batch_size]
+        room = max(len(encode(tokenizer, i["answer"])) for i in part) + 8
+        for item, reply in zip(part, replies(model, tokenizer, asked[start : start + batch_size], room), strict=True):
+            if not item.get("messages"):
+                reply = "\n".join(reply.split("\n")[: item["answer"].strip().count("\n") + 1])
+            rows.append({**item, "reply": reply.strip(), "right": reply.strip() == item["answer"].strip()})
+    right = sum(row["right"] for row in rows)
+    return ExactMatch(right / len(rows), *wilson(right, len(rows)), len(rows), rows)
+
+
+def replies(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Sequence[int]], tokens: int) -> list[str]:
+    """Greedy continuations of at most `tokens` tokens, without special tokens."""
+    import torch
+
+    length = max(map(len, prompts))
+    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id or 0
+    device = model.get_input_embeddings().weight.device
+    ids = torch.tensor([[pad] * (length - len(p)) + list(p) for p in prompts], device=device)
+    mask = torch.tensor([[0] * (length - len(p)) + [1] * len(p) for p in prompts], device=device)
+    model.eval()
+    with torch.inference_mode():
+        out = model.generate(ids, attention_mask=mask, max_new_tokens=tokens, do_sample=False, pad_token_id=pad, use_cache=True)
+    return tokenizer.batch_decode(out[:, length:], skip_special_tokens=True)
+
+
+def wilson(right: int, n: int, z: float = 1.96) -> tuple[float, float]:
+    """Wilson's interval of a share."""
+    share, spread = right / n, z * z / n
+    middle = (share + spread / 2) / (1 + spread)
+    half = z * math.sqrt(share * (1 - share) / n + spread / (4 * n)) / (1 + spread)
+    return max(middle - half, 0.0), min(middle + half, 1.0)

@@ -1,0 +1,124 @@
+"""One call that trains: `transformers.Trainer` with our progress, a limit in minutes, and no traces left behind."""
+
+from __future__ import annotations
+
+import math
+import random
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..progress import Progress
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train. With `minutes`, whichever limit comes first ends it, and the learning rate follows the nearer one."""
+
+    steps: int
+    batch_size: int = 16
+    learning_rate: float = 1e-3
+    warmup_steps: int = 20
+    weight_decay: float = 0.0
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    minutes: float = 0.0  # 0: no limit
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    max_grad_norm: float = 1.0
+    log_every: int = 10
+    seed: int = 0
+    device: str = "auto"
+    dtype: str = "auto"
+    compile: bool = False
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What training did: `ended` says whether by its steps, its minutes or the user; `rows` is the loss curve."""
+
+    steps: int
+    tokens: int
+    seconds: float
+    ended: Literal["steps", "minutes", "stop"]
+    rows: list[dict[str, float]] = field(default_factory=list)
+
+    @property
+    def loss(self) -> float:
+        """The last logged loss, nats per token."""
+        return self.rows[-1]["loss"] if self.rows else math.nan
+
+
+def fit(
+    model: PreTrainedModel,
+    blocks: torch.utils.data.Dataset,
+    settings: Settings,
+    progress: Progress | None = None,
+    *,
+    collate: Callable[[list[Any]], dict[str, torch.Tensor]] | None = None,
+    every: int = 0,
+    hook: Callable[[int], None] | None = None,
+) -> Fit:
+    """Train those parameters of `model` that require a gradient, in place, on blocks in the order in which they come.
+
+    `hook(step)` is called every `every` steps with the model in evaluation mode. A stop asked for through `progress` ends the training
+    and keeps what was learnt. The states of the global random generators are the same after as before.
+    Raises RunFailed that names the step by which the loss became NaN or infinite.
+    """
+    from transformers import PrinterCallback
+
+    from .data import collate as stacked
+    from .trainer import Report, Scheduled, arguments
+
+    report = Report(settings, progress or Progress(), model, every, hook)
+    training, use_cache = model.training, getattr(model.config, "use_cache", None)
+    try:
+        with tempfile.TemporaryDirectory() as scratch, untouched_randomness():
+            collated = report.counted(collate or stacked)
+            trainer = Scheduled(settings, report, model=model, args=arguments(settings, scratch), train_dataset=blocks, data_collator=collated)
+            trainer.remove_callback(PrinterCallback)
+            trainer.train()
+    finally:
+        model.train(training)
+        if use_cache is not None:  # Trainer switches it off for good, and packing needs it off
+            model.config.use_cache = use_cache
+    return Fit(trainer.state.global_step, report.tokens, round(time.monotonic() - report.started, 2), report.ended, report.rows)
+
+
+def rate(settings: Settings, step: int, share: float) -> float:
+    """The factor of the learning rate at a step, where `share` (0 to 1) of the training is done."""
+    warm = min((step + 1) / max(settings.warmup_steps, 1), 1.0)
+    return warm * {"cosine": 0.5 * (1 + math.cos(math.pi * share)), "linear": 1.0 - share, "constant": 1.0}[settings.schedule]
+
+
+@contextmanager
+def untouched_randomness() -> Iterator[None]:
+    """Put the global generators of Python, numpy and torch back as they were; Trainer seeds all of them."""
+    import numpy as np
+    import torch
+
+    states = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    try:
+        yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])
+        torch.set_rng_state(states[2])
+        if devices:
+            torch.cuda.set_rng_state_all(devices)
+
+
+def frozen_body(model: PreTrainedModel) -> PreTrainedModel:
+    """Let only the embedding table and the head (one and the same where they are tied) take gradients."""
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    for table in (model.get_input_embeddings(), model.get_output_embeddings()):
+        if table is not None:
+            table.weight.requires_grad_(True)
+    return model
