@@ -103,7 +103,7 @@ def test_every_step_of_the_menu_can_be_shown_as_code_and_read_back() -> None:
             assert steps.from_json(json.loads(json.dumps(steps.to_json(step)))) == step
             assert model.__doc__
             for knob in specs.knobs(model):
-                assert knob.help.endswith("."), f"{model.command}: {knob.name} has no help sentence"
+                assert knob.help.endswith((".", ".)")), f"{model.command}: {knob.name} has no help sentence"
 
 
 def _any(knob: specs.Knob) -> Any:

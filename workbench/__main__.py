@@ -14,6 +14,8 @@ from .errors import WorkbenchError, nearest
 from .progress import Event, Progress
 from .specs import Knob, Step, knobs, stage_of
 
+LONGEST = 40  # rows of a table on a terminal
+
 
 def main(words: list[str] | None = None) -> int:
     """Run one command; returns the exit code: 0, 2 for bad input, 1 for a failed run."""
@@ -106,7 +108,7 @@ class _Parser(argparse.ArgumentParser):
     def parse_args(self, words: list[str]) -> argparse.Namespace:  # type: ignore[override] # one caller, one form
         known, rest = self.parse_known_args(words)
         if rest:
-            flags = [s for a in self._actions for s in a.option_strings if s.startswith("--") and s != "--help"]
+            flags = [s for a in self._actions for s in a.option_strings if s.startswith("--") and s != "--help" and "_" not in s]
             raise WorkbenchError(f"{self.prog} has no knob '{rest[0]}'.{nearest(rest[0].partition('=')[0], flags)}")
         return known
 
@@ -177,15 +179,17 @@ def _show(made: Any, as_json: bool) -> None:
     if as_json:
         print(json.dumps(made.summary(), ensure_ascii=False))
         return
+    where = sys.stderr if made.id and made.kind != "recipe" else sys.stdout  # what a shell catches from a step that makes something is its id
     for key, value in made.metrics.items():
         if key == "text":
-            print(value)
+            print(value, file=where)
         elif isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
-            print(table(value))
-        elif not isinstance(value, (list, dict)) and made.id:
-            print(f"{key.replace('_', ' ')}: {_cell(value)}", file=sys.stderr)
-        elif value:
-            print(f"{key.replace('_', ' ')}: {_cell(value)}")
+            more = [f"… and {len(value) - LONGEST} more; --json has them all"] if len(value) > LONGEST else []
+            print(*([] if key == "rows" else [f"\n{key.replace('_', ' ')}:"]), table(value[:LONGEST]), *more, sep="\n", file=where)
+        elif isinstance(value, dict) and value and not any(isinstance(v, (dict, list)) for v in value.values()):
+            print(f"{key.replace('_', ' ')}: {', '.join(f'{k} {_cell(v)}' for k, v in value.items())}", file=where)
+        elif value not in (None, [], {}):
+            print(f"{key.replace('_', ' ')}: {_cell(value)}", file=where)
     if made.id:
         print(made.id)
 

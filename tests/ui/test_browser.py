@@ -82,7 +82,10 @@ def run(page: Any, slug: str, seconds: float = 120) -> str:
     expect(page.locator(f"#run-{slug}")).to_be_enabled()
     page.locator(f"#run-{slug}").click()
     page.wait_for_function(
-        "([slug, before]) => { const job = document.querySelector(`#status-${slug} .job.done, #status-${slug} .job.failed`); return job && job.dataset.job !== before; }",
+        """([slug, before]) => {
+          const job = document.querySelector(`#status-${slug} .job.done, #status-${slug} .job.failed`);
+          return job && job.dataset.job !== before;
+        }""",
         arg=[slug, before or ""], timeout=seconds * 1000,
     )  # fmt: skip
     assert "done" in box.get_attribute("class"), box.inner_text()

@@ -1,0 +1,48 @@
+"""Every notebook runs from top to bottom, says no error, and is committed without output."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import workbench
+
+NOTEBOOKS = Path(workbench.__file__).parent.parent / "notebooks"
+# The suite looks at the way, not at the quality: a few steps of training do. The slow test changes nothing.
+QUICK = {'source_text="demo:en"))': 'source_text="demo:en", steps=20, eval_documents=10))', "new_tokens=1000": "new_tokens=200"}
+found = pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda p: p.stem)
+
+
+def run(path: Path, changes: dict[str, str], seconds: int) -> None:
+    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        for old, new in changes.items():
+            cell.source = cell.source.replace(old, new)
+    nbclient.NotebookClient(notebook, timeout=seconds, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}).execute()
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert not [o for o in cell.outputs if o.output_type == "error"]
+
+
+@found
+def test_runs(path: Path) -> None:
+    run(path, QUICK, 300)
+
+
+@pytest.mark.slow
+@found
+def test_runs_in_full(path: Path) -> None:
+    run(path, {}, 1200)
+
+
+@found
+def test_is_thin_and_carries_no_output(path: Path) -> None:
+    import json
+
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        if cell["cell_type"] == "code":
+            assert cell["outputs"] == []
+            assert cell["execution_count"] is None
+            assert len("".join(cell["source"]).splitlines()) <= 15, "work belongs into the core"

@@ -1,0 +1,208 @@
+"""The app as it is built: its pages, its forms, and what it does not ask of anyone."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from typing import Any, ClassVar, Literal
+
+import gradio as gr
+import pytest
+from pydantic import Field
+
+from workbench import plots, steps, store
+from workbench.errors import WorkbenchError
+from workbench.specs import ModelRef, Step, TextRef, build, command_line
+from workbench.ui import chain, chips, messages
+from workbench.ui.app import PAGES, build_app
+from workbench.ui.forms import Form
+from workbench.ui.theme import css, theme
+
+
+class Example(Step):
+    """A step of these tests only."""
+
+    command: ClassVar[str] = "example"
+    model: ModelRef = Field(description="Which model.")
+    texts: tuple[TextRef, ...] = Field(description="Which texts.")
+    share: float = Field(0.5, ge=0, le=1, description="A share.")
+    rate: float = Field(2e-3, gt=0, le=1, description="Too small a number for a slider.")
+    count: int = Field(3, ge=1, le=9, description="A count.")
+    limit: int | None = Field(None, ge=1, description="Possibly none.")
+    kind: Literal["one", "two"] = Field("one", description="A choice.")
+    careful: bool = Field(True, description="A switch.")
+    words: tuple[str, ...] = Field((), description="Some words.")
+    depth: int = Field(7, description="For those who know.", json_schema_extra={"advanced": True})
+
+
+def form_of(step: type[Step], **options: Any) -> Form:
+    with gr.Blocks():
+        return Form(step, **options)
+
+
+@pytest.fixture(scope="module")
+def blocks() -> gr.Blocks:
+    return build_app()
+
+
+def test_every_page_is_there_and_has_its_noun(blocks: gr.Blocks) -> None:
+    tabs = [b.label for b in blocks.blocks.values() if isinstance(b, gr.Tab)]
+    assert [page.NAME for page in PAGES] == [t for t in tabs if t in {p.NAME for p in PAGES}]
+    for page in PAGES:
+        assert page.__name__.rsplit(".", 1)[1] == page.NAME.lower()
+        assert page.ABOUT.endswith(".")
+
+
+def test_no_component_asks_anything_of_another_machine(blocks: gr.Blocks) -> None:
+    props = [component["props"] for component in blocks.get_config_file()["components"]]
+    said = json.dumps(props, default=str) + css() + theme()._get_theme_css()
+    assert set(re.findall(r"https?://[^\s\"'\\)]+", said)) <= {"http://www.w3.org/2000/svg"}
+    assert "fonts.googleapis" not in said
+    assert plots.CONFIG["showSendToCloud"] is False
+
+
+def test_no_event_has_an_address_of_its_own(blocks: gr.Blocks) -> None:
+    assert {f.api_visibility for f in blocks.fns.values()} == {"private"}
+
+
+def test_buttons_all_do_something(blocks: gr.Blocks) -> None:
+    clicked = {target for f in blocks.fns.values() for target, event in f.targets if event == "click"}
+    dead = [b.value for b in blocks.blocks.values() if isinstance(b, gr.Button) and b._id not in clicked]
+    assert dead == []
+
+
+def test_a_form_has_every_knob_with_its_help() -> None:
+    form = form_of(Example)
+    names = [f.knob.name for f in form.fields]
+    assert sorted(names) == sorted(Example.model_fields)
+    assert all(f.component.info == f.knob.help for f in form.fields)
+    kinds = {f.knob.name: type(f.component) for f in form.fields}
+    assert kinds["share"] is gr.Slider
+    assert kinds["rate"] is gr.Number
+    assert kinds["kind"] is gr.Radio
+    assert kinds["careful"] is gr.Checkbox
+    assert kinds["model"] is gr.Dropdown
+
+
+def test_a_new_knob_appears_with_no_other_edit() -> None:
+    class Longer(Example):
+        """The same with one knob more."""
+
+        extra: int = Field(4, ge=0, le=10, description="A new one.")
+
+    assert form_of(Longer).component("extra").label == "Extra"
+
+
+def test_a_form_reads_back_as_the_step() -> None:
+    form = form_of(Example)
+    given = {
+        "model": "demo:en-base",
+        "texts": ["demo:ru"],
+        "share": 0.25,
+        "rate": 0.01,
+        "count": 4,
+        "limit": "12",
+        "kind": "two",
+        "careful": False,
+        "words": "a, b",
+        "depth": 1,
+    }
+    step = form.read(*(given[f.knob.name] for f in form.fields))
+    assert step.model_dump() | {"texts": ("demo:ru",), "words": ("a", "b"), "limit": 12} == step.model_dump()
+    assert (step.share, step.kind, step.careful) == (0.25, "two", False)
+    assert "--share 0.25" in command_line(step)
+
+
+def test_what_is_missing_is_said_in_one_sentence() -> None:
+    form = form_of(Example)
+    with pytest.raises(WorkbenchError, match="needs 'model'"):
+        form.read(*(f.component.value for f in form.fields))
+    assert form.code(*(f.component.value for f in form.fields)).startswith("# example needs")
+
+
+def test_only_the_knobs_of_the_chosen_variant_are_read() -> None:
+    form = form_of(steps.find("transfer"))
+    values = {f.knob.name: f.component.value for f in form.fields} | {"model": "demo:en-base", "tokenizer": "demo:en-base", "method": "mean"}
+    step = form.read(*(values[f.knob.name] if not f.knob.variant else f.component.value for f in form.fields))
+    assert step.method.method == "mean"
+
+
+def test_every_step_on_a_page_shows_code_that_makes_it_again() -> None:
+    step = build(steps.find("tokenizer.extend"), {"base": "demo:en-base", "text": "demo:ru", "new_tokens": 50})
+    from workbench.ui.forms import code_of
+
+    assert "wb.run(" in code_of(step)
+    assert "workbench tokenizer extend" in code_of(step)
+
+
+def test_the_chain_follows_the_newest_lineage() -> None:
+    assert not chain.current().loaded
+    now = chain.load_demo()
+    assert (now.source, now.text, now.tokenizer, now.models) == ("demo:en-base", "demo:ru", "", ["demo:en-base"])
+    tokenizer = artefact("tokenizer", {"step": "tokenizer.extend", "base": "demo:en-base", "text": "demo:ru"})
+    moved = artefact("model", {"step": "transfer", "model": "demo:en-base", "tokenizer": tokenizer})
+    trained = artefact("model", {"step": "train", "model": moved, "text": "demo:ru"})
+    now = chain.current()
+    assert (now.tokenizer, now.transfer, now.trained, now.lep) == (tokenizer, moved, trained, "")
+    assert now.models == ["demo:en-base", moved, trained]
+    again = artefact("tokenizer", {"step": "tokenizer.extend", "base": "demo:en-base", "text": "demo:ru"})
+    assert (chain.current().tokenizer, chain.current().transfer) == (again, "")
+    assert chain.pin(trained).trained == trained
+    assert chain.load_demo().tokenizer == ""
+
+
+def artefact(kind: str, spec: dict[str, Any]) -> str:
+    import secrets
+    import time
+
+    new = f"{kind}-{secrets.token_hex(4)}"
+    (store.folder() / new).mkdir()
+    manifest = {"id": new, "kind": kind, "name": "", "created": time.time(), "spec": spec, "parents": [], "metrics": {}, "files": {}}
+    store.write_json(store.folder() / new / "manifest.json", manifest)
+    return new
+
+
+def test_what_users_and_models_write_is_escaped() -> None:
+    from workbench.ui.pages import chat
+
+    bad = "<img src=x onerror=alert(1)>"
+    turns = [{"role": "user", "content": bad}, {"role": "assistant", "content": bad}]
+    for made in (chat.talk_html("a", turns), messages.empty(bad), messages.notes([bad]), messages.numbers({bad: bad})):
+        assert "<img" not in made
+
+
+def test_chips_are_escaped_and_show_bytes_of_part_characters() -> None:
+    from workbench.tokenizer.inspection import Chip
+
+    made = chips.chip_html(Chip(7, "<b>", b"<b>", False, "text", 0, 3), 0)
+    assert "<b>" not in made
+    part = chips.chip_html(Chip(8, "⟨D0⟩", b"\xd0", False, "byte", 0, 1), 1)
+    assert "bytes" in part
+    assert "\ufffd" not in part
+
+
+def test_a_mistake_reaches_the_page_as_a_sentence_and_a_bug_without_its_traceback() -> None:
+    def wrong() -> None:
+        raise WorkbenchError("Do it <so>.")
+
+    with pytest.raises(gr.Error) as said:
+        messages.guarded(wrong)()
+    assert str(said.value.message) == "Do it &lt;so&gt;."
+    with pytest.raises(gr.Error) as said:
+        messages.guarded(lambda: 1 / 0)()
+    assert "ZeroDivisionError" in said.value.message
+    assert "Traceback" not in said.value.message
+
+
+def test_a_taken_port_is_one_sentence() -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        done = subprocess.run([sys.executable, "app.py", "--port", str(taken.getsockname()[1])], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2
+    assert "choose another with --port" in done.stderr
+    assert "Traceback" not in done.stderr
