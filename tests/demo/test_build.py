@@ -97,3 +97,17 @@ def test_rows_are_decided_by_the_seed_and_of_every_kind() -> None:
     share = [sum(i >= 0 for i in b["labels"]) / BLOCK for b in (story, answered)]
     assert share[0] > 0.9
     assert 0.1 < share[1] < 0.6
+
+
+def test_the_shipped_models_are_small_and_as_good_as_they_say() -> None:
+    from workbench import refs
+    from workbench.demo.measure import lookup
+    from workbench.evaluation.steps import load
+
+    shipped = refs.demo_folder()
+    assert sum(p.stat().st_size for p in shipped.rglob("*")) < 20e6
+    for name, chat in (("en-base", False), ("en-chat", True)):
+        about = json.loads((shipped / name / "build.json").read_text(encoding="utf-8"))
+        model, tokens = load(f"demo:{name}", "cpu")
+        for lang in ("en", "ru", "fa"):
+            assert lookup(model, tokens, lang, 100, chat=chat) == pytest.approx(about["scores"][lang]["exact_match"], abs=0.15)

@@ -62,13 +62,12 @@ def language_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, c
     for lang in LANGUAGES:
         texts = list(islice(stories(lang, "test", 1), count))
         bits = bits_per_byte(model, tokenizer, texts, context=256)
-        found[lang] = {
-            "bits_per_byte": round(bits.bits_per_byte, 4), "tokens_per_word": round(bits.tokens / sum(len(t.split()) for t in texts), 3),
-            "lookup": lookup(model, tokenizer, lang, count),
-        }  # fmt: skip
+        found[lang] = {"bits_per_byte": round(bits.bits_per_byte, 4), "tokens_per_word": round(bits.tokens / sum(len(t.split()) for t in texts), 3)}
         if chat:
             asked = exact_match(model, tokenizer, read_questions(f"demo:{lang}", count))
-            found[lang] |= {"chat_exact_match": round(asked.score, 4), "low": round(asked.low, 4), "high": round(asked.high, 4), "n": asked.n}
+            found[lang] |= {"exact_match": round(asked.score, 4), "low": round(asked.low, 4), "high": round(asked.high, 4), "n": asked.n}
+        else:
+            found[lang] |= {"exact_match": lookup(model, tokenizer, lang, count), "n": count}
     return found
 
 
