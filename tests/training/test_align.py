@@ -48,6 +48,10 @@ def test_only_the_tables_move(tmp_path: Path, texts: dict[str, str], kind: dict)
     assert set(made.metrics["bits_per_byte"]) == {"target", "source"}
     assert made.metrics["tokens"] == 12 * 4 * 32
     assert [e.data["step"] for e in events if e.kind == "sample"] == [6, 12]
+    curve = [e.data for e in events if "bits_per_byte_target" in e.data]
+    assert [row["step"] for row in curve] == [0, 6, 12]
+    assert curve[0]["bits_per_byte_source"] == made.metrics["bits_per_byte"]["source"]["before"]
+    assert curve[-1]["bits_per_byte_target"] == made.metrics["bits_per_byte"]["target"]["after"]
     assert wb.tokenizer.load(made.id).get_vocab() == wb.tokenizer.load(folder).get_vocab()
 
 
@@ -79,7 +83,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path: Path, texts: dict[str, str
 def test_a_stop_keeps_the_result(tmp_path: Path, texts: dict[str, str]) -> None:
     folder, out, seen = tiny.folder(tmp_path / "model"), tmp_path / "out", []
     out.mkdir()
-    metrics = align(folder, texts, steps=10_000).run(out, Progress(seen.append, lambda: sum(e.kind == "metric" for e in seen) > 1))
+    metrics = align(folder, texts, steps=10_000).run(out, Progress(seen.append, lambda: sum("loss" in e.data for e in seen) > 1))
     assert metrics["ended"] == "stop"
     assert metrics["bits_per_byte"]["target"]["after"] is None
     assert Checkpoint.open(out).shape == Checkpoint.open(folder).shape

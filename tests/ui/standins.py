@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from unittest import mock
 
 HOOK = """import os
 from pathlib import Path
@@ -22,10 +23,11 @@ def build(folder: Path) -> dict[str, str]:
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    from workbench.demo.tokenizers import base_tokenizer
+    from workbench.demo import tokenizers
     from workbench.tokenizer import save
 
-    tokenizer = base_tokenizer(size=1536)
+    with mock.patch.dict(tokenizers.SEEN, {"en": 1500, "ru": 300, "fa": 100}):
+        tokenizer = tokenizers.base_tokenizer(size=1536)
     config = LlamaConfig(
         vocab_size=len(tokenizer), hidden_size=48, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=4,
         max_position_embeddings=256, tie_word_embeddings=False, bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,

@@ -206,3 +206,21 @@ def test_a_taken_port_is_one_sentence() -> None:
     assert done.returncode == 2
     assert "choose another with --port" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_start_page_shows_what_a_recipe_reports() -> None:
+    from workbench.ui.pages import start
+
+    metrics = {
+        "made": {"start": "model-1"},
+        "bits_per_byte": {"before": 2.0, "after": 1.0},
+        "question": "Кто?",
+        "replies": {"original": "<b>", "adapted": "Медведь"},
+    }
+    assert start.report(metrics) == [
+        {"measure": "bits per byte", "when": "before", "value": 2.0},
+        {"measure": "bits per byte", "when": "after", "value": 1.0},
+    ]
+    shown = start.replies_html(metrics)
+    assert "Медведь" in shown
+    assert "<b>" not in shown

@@ -116,6 +116,7 @@ def test_the_first_journey_with_clicks(page: Any) -> None:
     picture(page, "3-tokenizer")
 
     go(page, "Fertility")
+    page.locator("#fertility-limit textarea, #fertility-limit input").first.fill("200")
     run(page, "fertility")
     expect(page.locator("#fertility-note")).to_contain_text("fewer tokens")
     expect(page.locator("#page-fertility .js-plotly-plot").first).to_be_visible()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..checkpoint import Checkpoint
     from .data import Block
-    from .fitting import Settings
+    from .fitting import Fit, Settings
 
 
 class Align(ModelStep):
@@ -42,7 +42,9 @@ class Align(ModelStep):
     warmup_steps: int = Field(20, ge=0, description="Steps over which the learning rate rises (LEP: 100); it falls as a cosine after them.")
     weight_decay: float = Field(0.0, ge=0.0, le=1.0, description="AdamW weight decay (LEP: 0.1).")
     rows: Literal["all", "new"] = Field("all", description="Which rows of the two tables are trained: all, or only those that the transfer filled in.")
-    eval_every: int = Field(100, ge=0, description="Steps between two samples of text; 0 gives none.", json_schema_extra={"advanced": True})
+    eval_every: int = Field(
+        100, ge=0, description="Steps between two looks: bits per byte, and a sample of what it writes; 0 for none.", json_schema_extra={"advanced": True}
+    )
     eval_documents: int = Field(
         100, ge=1, description="Held-out documents on which bits per byte are measured, before and after.", json_schema_extra={"advanced": True}
     )
@@ -64,11 +66,12 @@ class Align(ModelStep):
         new = new_rows(self.model) if self.rows == "new" else None
         model = self._load(source)
         held_out = {name: _held_out(text, self.eval_documents) for name, text in texts.items()}
-        before = self._bits(model, tokens, held_out, progress.part(0.02, 0.08))
-        done = self._train(model, tokens, [t.train for t in texts.values()], new, held_out["target"][0], progress.part(0.08, 0.9))
-        # From here on a stop would throw away what was learnt: the rest is short, and told to nobody.
-        rest = progress.part(0.9, 1.0) if done.ended != "stop" else Progress()
-        after = self._bits(model, tokens, held_out, rest) if done.ended != "stop" else {}
+        progress.at(0.02, "measuring bits per byte before")
+        before = self._bits(model, tokens, held_out)
+        progress.metric(step=0, **_as_metrics(before))
+        done = self._train(model, tokens, [t.train for t in texts.values()], new, held_out, progress.part(0.05, 0.95))
+        # After a stop the model is written all the same, but not measured: whoever asked for it is waiting.
+        after = self._bits(model, tokens, held_out) if done.ended != "stop" else {}
         _write(source, model, out)
         tokenizer.save(tokens, out)
         return {
@@ -93,29 +96,39 @@ class Align(ModelStep):
         model = AutoModelForCausalLM.from_pretrained(source.path, dtype=torch.float32, use_safetensors=True, trust_remote_code=False)
         return frozen_body(model.to(devices.pick(self.device)))
 
-    def _bits(self, model: PreTrainedModel, tokens: PreTrainedTokenizerFast, held_out: dict[str, list[str]], progress: Progress) -> dict[str, float]:
+    def _bits(self, model: Any, tokens: PreTrainedTokenizerFast, held_out: dict[str, list[str]]) -> dict[str, float]:
         from ..evaluation.bits import bits_per_byte
 
-        progress.at(0, "measuring bits per byte")
         return {name: bits_per_byte(model, tokens, texts, context=self.block).bits_per_byte for name, texts in held_out.items()}
 
     def _train(
-        self, model: PreTrainedModel, tokens: PreTrainedTokenizerFast, texts: list[Iterable[str]], new: list[int] | None, opening: str, progress: Progress
-    ) -> Any:
+        self,
+        model: PreTrainedModel,
+        tokens: PreTrainedTokenizerFast,
+        texts: list[Iterable[str]],
+        new: list[int] | None,
+        held_out: dict[str, list[str]],
+        progress: Progress,
+    ) -> Fit:
         from .data import stream
         from .fitting import fit
 
         trained = only_rows(model, new) if new is not None else model
         shares = [1 - self.source_share, self.source_share][: len(texts)]
-        prompt = " ".join(opening.split()[:3])
+        prompt = " ".join(held_out["target"][0].split()[:3])
 
         def look(step: int) -> None:
-            progress.sample(complete(trained, tokens, prompt), step=step)
+            progress.metric(step=step, **_as_metrics(self._bits(trained, tokens, held_out)))
+            progress.sample(continuation(trained, tokens, prompt), step=step, prompt=prompt)
 
         done = fit(trained, stream(lambda: blocks(tokens, texts, shares, self.block, self.seed)), self.settings(), progress, every=self.eval_every, hook=look)
         if new is not None:
             trained.merge_and_unload()
         return done
+
+
+def _as_metrics(bits: dict[str, float]) -> dict[str, float]:
+    return {f"bits_per_byte_{name}": value for name, value in bits.items()}
 
 
 def blocks(tokenizer: PreTrainedTokenizerFast, texts: list[Iterable[str]], shares: list[float], block: int, seed: int) -> Iterator[Block]:
@@ -198,9 +211,9 @@ def _as_stored(table: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
     return table.detach().cpu().to(stored.dtype)
 
 
-def complete(model: Any, tokenizer: PreTrainedTokenizerFast, text: str, tokens: int = 24) -> str:
-    """The greedy continuation of a text, with the text."""
+def continuation(model: Any, tokenizer: PreTrainedTokenizerFast, text: str, tokens: int = 24) -> str:
+    """How the model goes on after a text, greedily."""
     from ..evaluation.asking import replies
     from .data import encode, start_ids
 
-    return text + replies(model, tokenizer, [start_ids(tokenizer) + encode(tokenizer, text)], tokens)[0]
+    return replies(model, tokenizer, [start_ids(tokenizer) + encode(tokenizer, text)], tokens)[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
@@ -34,6 +35,7 @@ def build_app() -> gr.Blocks:
 def launch(host: str = "127.0.0.1", port: int = 7860, browser: bool = False, block: bool = True) -> gr.Blocks:
     """Serve the app. Raises WorkbenchError if the port is taken."""
     blocks = build_app()
+    threading.Thread(target=_warm, daemon=True).start()
     try:
         blocks.launch(
             server_name=host, server_port=port, inbrowser=browser, prevent_thread_lock=not block, quiet=True, share=False, ssr_mode=False, run_history=False,
@@ -42,3 +44,10 @@ def launch(host: str = "127.0.0.1", port: int = 7860, browser: bool = False, blo
     except OSError as error:
         raise WorkbenchError(f"Port {port} on {host} is taken or may not be used; choose another with --port.") from error
     return blocks
+
+
+def _warm() -> None:
+    """Load what the first reply needs while the user still looks at the first page."""
+    import transformers
+
+    _ = transformers.AutoModelForCausalLM, transformers.LlamaForCausalLM

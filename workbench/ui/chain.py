@@ -107,6 +107,7 @@ def short(reference: str) -> str:
     if not reference:
         return ""
     said = refs.label(reference)
+    said = said.removesuffix(f" ({reference})")
     return said if len(said) <= 34 else "…" + said[-33:]
 
 

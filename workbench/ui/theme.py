@@ -17,6 +17,10 @@ INK = gr.themes.Color(
 )  # fmt: skip
 
 
+LIGHT = "--brand: #17726b; --groove: #e3e0d8; --code-fill: #191d23;"
+DARK = "--brand: #47aba1; --groove: #363d46; --code-fill: #0c0e11;"
+
+
 @cache
 def theme() -> gr.themes.Base:
     sans = ("system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "Liberation Sans", "sans-serif")
@@ -37,7 +41,8 @@ def theme() -> gr.themes.Base:
         button_primary_background_fill="*primary_600", button_primary_background_fill_hover="*primary_700", button_primary_text_color="white",
         button_primary_background_fill_dark="*primary_600", button_primary_background_fill_hover_dark="*primary_500",
         button_secondary_background_fill="#fffefc", button_secondary_background_fill_hover="*neutral_100", button_secondary_border_color="*neutral_300",
-        button_secondary_background_fill_dark="*neutral_800", button_secondary_background_fill_hover_dark="*neutral_700", button_secondary_border_color_dark="*neutral_600",
+        button_secondary_background_fill_dark="*neutral_800", button_secondary_background_fill_hover_dark="*neutral_700",
+        button_secondary_border_color_dark="*neutral_600",
         button_border_width="1px", button_primary_border_color="*primary_700", button_large_padding="8px 16px", button_large_text_weight="600",
         table_even_background_fill="#fffefc", table_even_background_fill_dark="*neutral_900", table_odd_background_fill="*neutral_50",
         table_odd_background_fill_dark="*neutral_800", slider_color="*primary_500",
@@ -48,13 +53,19 @@ def css() -> str:
     """The stylesheet, with the palette as its variables."""
     names = {"kept": plots.KEPT, "new": plots.NEW, "dropped": plots.DROPPED, "a": plots.A, "b": plots.B}
     palette = "".join(f"--{name}: {colour};" for name, colour in names.items())
-    return f":root {{ {palette} }}\n" + (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
+    sheet = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
+    return f":root {{ {palette} {LIGHT} }}\n.dark {{ {DARK} }}\n{sheet}"
 
 
-# Esc stops what is being generated; the choice to see code survives a reload.
+# Esc stops what is being generated; the choice to see code survives a reload; a narrow window starts without the sidebar, which would cover it.
 SCRIPT = """() => {
   document.addEventListener('keydown', (event) => {
     if (event.key === 'Escape') document.querySelectorAll('.stop-on-escape').forEach((b) => { if (!b.disabled) b.click(); });
   });
   if (localStorage.getItem('workbench-code') === 'on') document.body.classList.add('show-code');
+  const fold = (tries) => {
+    const button = document.querySelector('#sidebar.open .toggle-button');
+    if (button) button.click(); else if (tries) setTimeout(() => fold(tries - 1), 200);
+  };
+  if (window.innerWidth <= 800) fold(50);
 }"""

@@ -80,8 +80,9 @@ def build(shell: Shell) -> None:
 
     quiet = shell.quiet
     whole = [nothing, *table.parts, details, chosen]
-    shell.world.change(renew, chosen, whole, **quiet)
-    chosen.change(guarded(look), chosen, [about, name, how, manifest, sure], **quiet)
+    shown = [about, name, how, manifest, sure]
+    shell.world.change(renew, chosen, whole, **quiet).then(guarded(look), chosen, shown, **quiet)
+    chosen.change(guarded(look), chosen, shown, **quiet)
     table.frame.select(pick, None, chosen, **quiet)
     rename.click(guarded(renamed), [chosen, name], [*whole, about], **quiet)
     delete.click(lambda: gr.update(visible=True), None, sure, **quiet)

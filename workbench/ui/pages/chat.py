@@ -47,9 +47,9 @@ def build(shell: Shell) -> None:
     with gr.Row(equal_height=True):
         question = gr.Textbox(show_label=False, placeholder="Ask both …", lines=1, max_lines=5, scale=5, elem_id="question", container=False, max_length=20_000)
         send = gr.Button("Send", variant="primary", scale=0, min_width=100, elem_id="send")
-        fresh = gr.Button("New conversation", scale=0, min_width=150, elem_id="fresh")
+        fresh = gr.Button("New conversation", scale=0, min_width=180, elem_id="fresh")
         save = gr.Button("Download", scale=0, min_width=110)
-    form = Form(steps.find("chat"), hide=("models", "prompt", "device", "dtype"), columns=4)
+    form = Form(steps.find("chat"), hide=("models", "prompt", "device", "dtype"), columns=2)
     code, export = code_block(), gr.Textbox(visible="hidden")
 
     values, quiet = form.inputs, shell.quiet

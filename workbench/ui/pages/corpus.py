@@ -20,7 +20,7 @@ from ..shell import Shell
 from ..tables import Table, drawn, figure
 
 NAME = "Corpus"
-ABOUT = "Text of the new language: the demo's, your own files, or a Hugging Face dataset. It is split by document, counted, and checked for what spoils training."
+ABOUT = "Text of the new language: the demo's, your own files, or a Hugging Face dataset. It is split, counted, and checked for what spoils training."
 FILES = [".txt", ".jsonl", ".csv", ".tsv", ".parquet"]
 SHOWN = 20
 NOTHING = "No corpus has been made yet. The source above is set once you load the demo; or upload a file. Then press “Make the corpus”."
@@ -40,7 +40,7 @@ def build(shell: Shell) -> None:
                 elem_id="hub-dataset",
             )
             add = gr.Button("Use this dataset", size="sm")
-    form = Form(steps.find("corpus"), {"source": lambda c: c.text, "parallel": lambda c: c.pairs}, columns=3)
+    form = Form(steps.find("corpus"), {"source": lambda c: c.text if c.text.startswith("demo:") else None, "parallel": lambda c: c.pairs}, columns=3)
     panel = JobPanel(shell, form, "Make the corpus")
     chosen = gr.Dropdown([], label="Look into", info="Any corpus made so far.", interactive=True, visible=False, elem_id="corpus-chosen")
     summary = gr.HTML(empty(NOTHING), elem_id="corpus-summary")

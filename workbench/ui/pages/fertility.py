@@ -15,7 +15,10 @@ from ..tables import Table, drawn, figure
 
 NAME = "Fertility"
 ABOUT = "Tokens per word: the price of a language under a tokenizer. Fewer tokens mean faster and cheaper text, and more of it in one context window."
-COLUMNS = ("tokenizer", "text", "tokens_per_word", "low", "high", "bytes_per_token", "parity", "continued_words", "p95", "max", "strr", "byte_fallback_rate", "unknown_rate", "utilisation", "renyi", "tokens", "words")  # fmt: skip
+COLUMNS = (
+    "tokenizer", "text", "tokens_per_word", "low", "high", "bytes_per_token", "parity", "continued_words", "p95", "max", "strr",
+    "byte_fallback_rate", "unknown_rate", "utilisation", "renyi", "tokens", "words",
+)  # fmt: skip
 
 
 def build(shell: Shell) -> None:
@@ -78,5 +81,6 @@ def so_what(rows: list[dict[str, Any]]) -> str:
     if most["tokens"] == least["tokens"]:
         return notes([f"All tokenizers need the same number of tokens for {first[0]['text']}."], "good")
     ratio = most["tokens"] / least["tokens"]
-    said = f"For {first[0]['text']}, {least['tokenizer']} needs {ratio:.1f} times fewer tokens than {most['tokenizer']}: {ratio:.1f} times as much text fits a context window."
+    few, many, text = least["tokenizer"], most["tokenizer"], first[0]["text"]
+    said = f"For {text}, {few} needs {ratio:.1f} times fewer tokens than {many}: a context window takes {ratio:.1f} times as much text."
     return notes([said], "good")

@@ -12,7 +12,7 @@ import gradio as gr
 from ... import artefacts, devices, plots, refs, steps, store
 from .. import chain
 from ..forms import Form
-from ..messages import empty, numbers
+from ..messages import empty
 from ..panel import JobPanel, recent
 from ..shell import Shell
 from ..tables import Table, drawn, figure
@@ -57,7 +57,7 @@ def build(shell: Shell) -> None:
             made = Table("Recent artefacts", "artefacts", 300)
         with gr.Column(scale=2, min_width=300):
             gr.Markdown("### This machine", elem_classes="section")
-            gr.HTML(environment_html)
+            machine = gr.HTML("")
 
     def go(event: gr.EventData) -> Any:
         page = str((event._data or {}).get("page", ""))
@@ -65,21 +65,18 @@ def build(shell: Shell) -> None:
 
     def renew() -> list[Any]:
         rows = [lately(a) for a in store.artefacts()[:8]]
-        return [journey_html(), gr.update(visible=not rows), *made.update(rows)]
+        return [journey_html(), gr.update(visible=not rows), environment_html(), *made.update(rows)]
 
     def show(job: str) -> list[Any]:
         found = next((s for s in recent(("recipe",)) if s.id == job), None)
         metrics = (found.result or {}).get("metrics", {}) if found else {}
-        listed = [v for v in metrics.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
-        answers = [row for rows in listed for row in rows if "finish" in row]
-        rows = [row for rows in listed for row in rows if "finish" not in row]
-        numbers_ = {k: v for k, v in metrics.items() if isinstance(v, (int, float)) and not isinstance(v, bool)}
-        scores = [row for row in rows if row.get("measure") == "bits_per_byte"]
-        chart_ = plots.bits_per_byte(scores, scores[0]["text"]) if scores else None
-        return [numbers(numbers_) + replies_html(answers), drawn(chart_), *table.update(rows)]
+        rows = report(metrics)
+        bits = [row for row in rows if row["measure"] == "bits per byte"]
+        drawing = plots.bars(bits, "value", "when", "Bits per byte of the new language (fewer is better)", "bits per byte") if bits else None
+        return [replies_html(metrics), drawn(drawing), *table.update(rows)]
 
     journey.click(go, None, shell.tabs, **shell.quiet)
-    shell.world.change(renew, None, [journey, nothing, *made.parts], **shell.quiet)
+    shell.world.change(renew, None, [journey, nothing, machine, *made.parts], **shell.quiet)
     panel.finished.change(show, panel.finished, [replies, chart, *table.parts], **shell.quiet)
 
 
@@ -108,17 +105,24 @@ def journey_html() -> str:
 def lately(artefact: store.Artefact) -> dict[str, Any]:
     row = artefacts.row(artefact)
     row["created"] = time.strftime("%d %b %H:%M", time.localtime(row["created"]))
-    return {key: row[key] for key in ("id", "name", "step", "megabytes", "created")}
+    return {key: row[key] for key in ("id", "step", "name", "created")}
 
 
-def replies_html(rows: list[dict[str, Any]]) -> str:
-    """The replies of the demo's last step, the original first."""
-    sides = "".join(
-        f'<div class="talk {"ab"[min(i, 1)]}" style="min-height:0"><span class="side-title {"ab"[min(i, 1)]}">{html.escape(chain.short(str(row["model"])))}</span>'
-        f'<div class="turn assistant" dir="auto">{html.escape(str(row["text"])) or "(nothing)"}</div></div>'
-        for i, row in enumerate(rows)
-    )
-    return f'<div class="two">{sides}</div>' if rows else ""
+def report(metrics: dict[str, Any]) -> list[dict[str, Any]]:
+    """The short table of a recipe: every group of numbers that it reports, one number a row."""
+    groups = {name: found for name, found in metrics.items() if isinstance(found, dict) and all(isinstance(v, (int, float)) for v in found.values())}
+    return [{"measure": name.replace("_", " "), "when": when, "value": value} for name, found in groups.items() for when, value in found.items()]
+
+
+def replies_html(metrics: dict[str, Any]) -> str:
+    """The two replies to the recipe's question, the original first."""
+    sides = []
+    for number, (title, text) in enumerate((metrics.get("replies") or {}).items()):
+        side = "ab"[min(number, 1)]
+        asked = f'<div class="turn user" dir="auto">{html.escape(str(metrics.get("question", "")))}</div>'
+        said = f'<div class="turn assistant" dir="auto">{html.escape(str(text)) or "(nothing)"}</div>'
+        sides.append(f'<div class="talk short {side}"><span class="side-title {side}">{html.escape(title)}</span>{asked}{said}</div>')
+    return f'<div class="two">{"".join(sides)}</div>' if sides else ""
 
 
 def environment_html() -> str:

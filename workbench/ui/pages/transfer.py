@@ -15,7 +15,7 @@ from ..shell import Shell, code_block, code_html
 from ..tables import Table, drawn, figure
 
 NAME = "Transfer"
-ABOUT = "Kept tokens keep their vectors; a method fills in the new ones. Later, LEP carries the trained tables over to the chat model, with no instruction data."
+ABOUT = "Kept tokens keep their vectors; a method fills in new ones. Later, LEP carries the trained tables over to the chat model, with no instruction data."
 
 
 def build(shell: Shell) -> None:
