@@ -90,7 +90,21 @@ def test_every_id_in_a_config_follows_its_token(moved: dict[int, int]) -> None:
     found = carried_ids(settings, moved)
     assert set(found) == {"bos_token_id", "eos_token_id", "suppress_tokens", "forced_eos_token_id"}
     assert found["bos_token_id"] == moved.get(1)
-    assert found["eos_token_id"] == [moved[i] for i in (1, 2) if i in moved]
+    assert found["eos_token_id"] == ([moved[i] for i in (1, 2) if i in moved] or None)
+
+
+def test_a_banned_sequence_that_lost_a_token_is_dropped_whole() -> None:
+    assert carried_ids({"bad_words_ids": [[1, 2], [3]]}, {1: 11, 3: 13}) == {"bad_words_ids": [[13]]}
+
+
+@pytest.mark.parametrize("name", ["/etc/hostname", "../secret.safetensors", "part.bin"])
+def test_an_index_that_points_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
+    place = tiny.folder(tmp_path / "m", shards=True)
+    index = json.loads((place / checkpoint.INDEX).read_text())
+    index["weight_map"]["model.norm.weight"] = name
+    (place / checkpoint.INDEX).write_text(json.dumps(index))
+    with pytest.raises(WorkbenchError, match="no safetensors file beside it"):
+        Checkpoint.open(place)
 
 
 def test_broken_folders_say_what_is_broken(tmp_path: Path) -> None:

@@ -205,6 +205,14 @@ def test_bad_input_is_one_sentence(tokenizers, texts, parallel, sentence):
     assert sentence in str(caught.value)
 
 
+def test_half_a_character_is_one_sentence(tmp_path: Path):
+    path = tmp_path / "text.jsonl"
+    path.write_text('{"text": "whole"}\n{"text": "cut \\ud83d"}\n', encoding="utf-8")
+    for texts in (path, {"t": ["whole", "cut \ud83d"]}):
+        with pytest.raises(WorkbenchError, match="holds half a character"):
+            fertility.measure({"b": bytes_tokenizer()}, texts)
+
+
 def test_the_step_reports_rows(tmp_path: Path):
     (tmp_path / "text.tsv").write_text("en\tru\nthe cat\tкот\na dog\tпёс\n", encoding="utf-8")
     words_tokenizer(["the", "cat"]).save(str(tmp_path / "tokenizer.json"))

@@ -76,7 +76,7 @@ def test_a_failed_step_leaves_nothing() -> None:
     with pytest.raises(RunFailed, match="disk"):
         store.run(Note(fail="disk"))
     assert store.artefacts() == []
-    assert [p for p in store.folder().iterdir() if p.suffix != ".lock"] == []
+    assert list(store.folder().iterdir()) == []
 
 
 def _make(seconds: float, times: int = 1) -> None:
@@ -132,3 +132,42 @@ def test_a_home_that_cannot_be_written_says_so(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path / "file"))
     with pytest.raises(WorkbenchError, match="set WORKBENCH_HOME"):
         store.run(Note())
+
+
+def test_what_a_stopped_step_has_kept_is_an_artefact() -> None:
+    asked = []
+
+    class Keeps(Note):
+        """Ends early when asked to, and keeps what it has."""
+
+        def run(self, out: Path, progress: Progress) -> dict[str, Any]:
+            asked.append(True)
+            return super().run(out, Progress())
+
+    assert store.run(Keeps(), Progress(stop=lambda: bool(asked))).metrics == {"length": 5}
+
+
+def test_a_damaged_manifest_hides_nothing_else() -> None:
+    made = store.run(Note())
+    for n, text in enumerate(("{}", "", "[1]", '{"id": 3}')):
+        place = store.folder() / f"note-0000000{n}"
+        place.mkdir()
+        (place / "manifest.json").write_text(text)
+        with pytest.raises(WorkbenchError, match="cannot be read"):
+            store.open_artefact(place.name)
+    assert [a.id for a in store.artefacts()] == [made.id]
+
+
+def test_numbers_that_json_has_not_become_null() -> None:
+    class Odd(Note):
+        """Gives odd numbers."""
+
+        def run(self, out: Path, progress: Progress) -> dict[str, Any]:
+            return {"a": float("inf"), "b": [float("nan"), 1.0], "c": {"d": (1, 2)}}
+
+    assert store.run(Odd()).metrics == {"a": None, "b": [None, 1.0], "c": {"d": [1, 2]}}
+
+
+def test_a_folder_inside_the_home_is_a_parent_too() -> None:
+    first = store.run(Note())
+    assert store.run(Note(after=str(first.path))).parents == [first.id]

@@ -23,6 +23,8 @@ _NOUNS = (
     "plots",
     "widgets",
     "store",
+    "artefacts",
+    "ui",
 )
 _NAMES = {"run": "store", "open_artefact": "store", "WorkbenchError": "errors", "Progress": "progress"}
 __all__ = [*_NOUNS, *_NAMES]

@@ -95,7 +95,9 @@ def _read_spec(path: str, command: str) -> dict[str, Any]:
             spec = json.load(file)
     except (OSError, ValueError) as error:
         raise WorkbenchError(f"The step's file {path} cannot be read as JSON ({error}); write one with 'show code' in the app.") from error
-    spec = spec.get("spec", spec)
+    spec = spec.get("spec", spec) if isinstance(spec, dict) else spec
+    if not isinstance(spec, dict):
+        raise WorkbenchError(f"{path} holds no step; write one with 'show code' in the app.")
     if spec.setdefault("step", command) != command:
         raise WorkbenchError(f"{path} holds a step '{spec['step']}', not '{command}'; run 'workbench {spec['step']} --spec {path}'.")
     return spec
@@ -146,7 +148,7 @@ def _flag(parser: argparse.ArgumentParser, knob: Knob, step: type[Step], variant
     label = knob.ref.upper() or {int: "N", float: "X"}.get(knob.type, "TEXT")
     nargs = "+" if knob.many else None
     convert = (lambda word: None if word.lower() == "none" else word) if knob.optional else str
-    parser.add_argument(*flags, dest=knob.name, metavar=label, nargs=nargs, type=convert, help=text)
+    parser.add_argument(*flags, dest=knob.name, metavar=label, nargs=nargs, type=convert, action="extend" if knob.many else "store", help=text)
     if knob.name in step.main:
         parser.add_argument(f"{knob.name}_", metavar=knob.name.upper(), nargs="*" if knob.many else "?", type=convert, help=argparse.SUPPRESS)
 
@@ -154,6 +156,9 @@ def _flag(parser: argparse.ArgumentParser, knob: Knob, step: type[Step], variant
 def _given(parsed: argparse.Namespace) -> dict[str, Any]:
     """Knob values that were typed, by flag or by position."""
     typed = {name: value for name, value in vars(parsed).items() if value not in (None, []) or not name.endswith("_")}
+    twice = next((name for name in typed if name + "_" in typed), None)
+    if twice:
+        raise WorkbenchError(f"'{twice}' is given twice, as {typed[twice + '_']!r} and by its flag; give it once.")
     return {name.rstrip("_"): value for name, value in typed.items()}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from pathlib import Path
 from typing import Any, ClassVar
@@ -52,7 +53,7 @@ class Import(Step):
     command: ClassVar[str] = "import"
     makes: ClassVar[str] = "model"
     main: ClassVar[tuple[str, ...]] = ("source",)
-    source: str = Field(min_length=1, description="A local folder or file, demo:NAME, or a hub id.")
+    source: ArtefactRef = Field(min_length=1, description="A local folder or file, demo:NAME, or a hub id.")
     pattern: str = Field("", description="For tiktoken ranks: the name of a splitting pattern (llama3, qwen, gpt2) or the pattern itself.")
 
     def made_kind(self) -> str:
@@ -92,7 +93,7 @@ class Export(Step):
         source, target = store.open_artefact(self.artefact), Path(self.to).expanduser()
         if target.exists():
             raise WorkbenchError(f"{target} exists already; name a folder that does not.")
-        unfinished = target.with_name(f".{target.name}.part")
+        unfinished = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
         try:
             shutil.copytree(source.path, unfinished)
             unfinished.rename(target)

@@ -43,7 +43,7 @@ class Checkpoint:
     def open(cls, path: str | Path) -> Checkpoint:
         """Read config and index. Raises WorkbenchError where the folder is no complete causal language model."""
         path = Path(path)
-        config = _read(path / "config.json", f"{path} holds no config.json; give the folder of a Hugging Face model.")
+        config = read_json(path / "config.json", f"{path} holds no config.json; give the folder of a Hugging Face model.")
         if "quantization_config" in config:
             raise WorkbenchError(f"{path} is quantised, so its tables are not plain numbers; use the unquantised release of the model.")
         shards = _shards(path)
@@ -119,16 +119,21 @@ def write(
     store.write_json(out / "config.json", source.config | {"vocab_size": input.shape[0], "tie_word_embeddings": output is None} | dict(config or {}))
     generating = source.path / "generation_config.json"
     if generating.is_file() or generation:
-        before = json.loads(generating.read_text(encoding="utf-8")) if generating.is_file() else {}
+        before = read_json(generating) if generating.is_file() else {}
         store.write_json(out / "generation_config.json", before | dict(generation or {}))
 
 
 def carried_ids(settings: Mapping[str, Any], to_new: Mapping[int, int]) -> dict[str, Any]:
-    """Every entry of a config that is a token id, or a list of them, moved to the new ids; an id that is gone is left out."""
+    """Every entry of a config that is a token id, or a list of them, moved to the new ids.
+
+    An id that is gone is left out, and so is a banned sequence that lost a token: what remained of it would ban another text.
+    """
 
     def move(value: Any) -> Any:
+        if isinstance(value, list) and any(isinstance(v, list) for v in value):
+            return [[to_new[i] for i in v] for v in value if all(i in to_new for i in v)] or None
         if isinstance(value, list):
-            return [m for m in map(move, value) if m is not None]
+            return [to_new[i] for i in value if i in to_new] or None
         return to_new.get(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
     return {key: move(value) for key, value in settings.items() if key.endswith(ID_KEYS) and value is not None}
@@ -155,7 +160,7 @@ def _pass_through(source: Checkpoint, out: Path, dropped: set[str]) -> dict[str,
 def link_or_copy(source: Path, target: Path) -> None:
     """A hard link where the file lies in our home or the hub's cache, which nobody edits; else a copy."""
     real = source.resolve()
-    if any(real.is_relative_to(place.resolve()) for place in (store.home(), _hub_cache())):
+    if any(real.is_relative_to(place.resolve()) for place in (store.folder(), _hub_cache())):
         try:
             os.link(real, target)
             return
@@ -174,7 +179,10 @@ def _shards(path: Path) -> dict[str, Path]:
     if (path / "model.safetensors").is_file():
         return dict.fromkeys(_header(path / "model.safetensors")[0], path / "model.safetensors")
     if (path / INDEX).is_file():
-        weights = _read(path / INDEX, "")["weight_map"]
+        weights = read_json(path / INDEX).get("weight_map", {})
+        odd = next((f for f in weights.values() if not isinstance(f, str) or Path(f).name != f or not f.endswith(".safetensors")), None)
+        if odd is not None:
+            raise WorkbenchError(f"The index of {path} names {odd!r}, which is no safetensors file beside it; download the model again.")
         missing = sorted({f for f in weights.values() if not (path / f).is_file()})
         if missing:
             raise WorkbenchError(f"{path} lacks {missing[0]}, which its index names; download the model again.")
@@ -184,13 +192,17 @@ def _shards(path: Path) -> dict[str, Path]:
     raise WorkbenchError(f"{path} holds no weights (model.safetensors, or {INDEX} with its shards); download the model again.")
 
 
-def _read(path: Path, missing: str) -> dict[str, Any]:
+def read_json(path: Path, missing: str = "") -> dict[str, Any]:
+    """The JSON object in a file. Raises WorkbenchError, with the sentence `missing` where the file is not there."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise WorkbenchError(missing) from None
     except (OSError, ValueError) as error:
         raise WorkbenchError(f"{path} cannot be read as JSON ({error}); download it again.") from error
+    if not isinstance(found, dict):
+        raise WorkbenchError(f"{path} holds no JSON object; download it again.")
+    return found
 
 
 def _header(file: Path) -> tuple[dict[str, Any], dict[str, str], int]:
@@ -201,7 +213,10 @@ def _header(file: Path) -> tuple[dict[str, Any], dict[str, str], int]:
             if length > 100_000_000:
                 raise ValueError("the header's length is impossible")
             header = json.loads(stream.read(length))
-    except (struct.error, ValueError) as error:
+        end = 8 + length + max((t["data_offsets"][1] for name, t in header.items() if name != "__metadata__"), default=0)
+        if file.stat().st_size < end:
+            raise ValueError(f"it has {file.stat().st_size} of {end} bytes")
+    except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
         raise WorkbenchError(f"{file} is no whole safetensors file ({error}); download it again.") from error
     return header, header.pop("__metadata__", {"format": "pt"}), 8 + length
 

@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -37,18 +38,26 @@ class Job:
     id: str
     path: Path
 
+    @cached_property
+    def about(self) -> dict[str, Any]:
+        return json.loads((self.path / "job.json").read_text(encoding="utf-8"))
+
     @property
     def spec(self) -> dict[str, Any]:
-        return json.loads((self.path / "job.json").read_text(encoding="utf-8"))["spec"]
+        return self.about["spec"]
 
     @property
     def name(self) -> str:
-        return json.loads((self.path / "job.json").read_text(encoding="utf-8"))["name"]
+        return self.about["name"]
+
+    @property
+    def heavy(self) -> bool:
+        return self.about["heavy"]
 
     def events(self, start: int = 0) -> list[dict[str, Any]]:
         """All whole events from the `start`-th on."""
         try:
-            lines = (self.path / "events.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
+            lines = (self.path / "events.jsonl").read_bytes().split(b"\n")[:-1]  # what follows the last newline is half a line
         except FileNotFoundError:
             return []
         return [json.loads(line) for line in lines[start:]]
@@ -101,8 +110,8 @@ class Job:
 
 
 def folder() -> Path:
-    place = store.home() / "jobs"
-    place.mkdir(parents=True, exist_ok=True)
+    place = store.folder().parent / "jobs"
+    place.mkdir(exist_ok=True)
     return place
 
 
@@ -166,6 +175,7 @@ def _run(path: Path) -> int:
         stop = (path / "stop").exists
         job = json.loads((path / "job.json").read_text(encoding="utf-8"))
         try:
+            store.sweep()
             log.state("waiting")
             if job["heavy"]:
                 _wait_for_turn(path, stop)
@@ -186,10 +196,15 @@ def _run(path: Path) -> int:
 
 
 def _wait_for_turn(path: Path, stop: Any) -> None:
-    """Return once no earlier heavy job is waiting or running."""
-    while any(j.id < path.name and j.state not in ENDED and json.loads((j.path / "job.json").read_text(encoding="utf-8"))["heavy"] for j in jobs()):
+    """Return once no other heavy job runs, and none that came earlier waits."""
+    ended: set[str] = set()
+    while True:
         if stop():
             raise Stopped("Stopped while waiting for its turn.")
+        states = {job.id: job.state for job in jobs() if job.id != path.name and job.id not in ended and job.heavy}
+        ended |= {job for job, state in states.items() if state in ENDED}
+        if not any(state == "running" or (state == "waiting" and job < path.name) for job, state in states.items()):
+            return
         time.sleep(0.3)
 
 

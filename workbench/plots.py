@@ -109,7 +109,9 @@ def curves(series: Mapping[str, Sequence[tuple[float, float]]], title: str = "",
             mode="lines" if len(points) > 25 else "lines+markers",
             line={"color": colour, "width": 2},
         )
-    return _frame(figure, title, x="step", y=y, height=300)
+    figure.update_xaxes(rangemode="tozero")
+    figure = _frame(figure, title, x="step", y=y, height=300)
+    return figure.update_layout(margin_t=68 if title and len(series) > 1 else figure.layout.margin.t)  # the legend has a line of its own below the title
 
 
 def loss(metrics: Iterable[Row]) -> go.Figure:
@@ -123,7 +125,7 @@ def convergence(metrics: Iterable[Row]) -> go.Figure:
     for m in metrics:
         for key, value in m.items():
             if "bits_per_byte" in key and "step" in m and isinstance(value, (int, float)):
-                series.setdefault(key.replace("_", " "), []).append((m["step"], value))
+                series.setdefault(key.replace("bits_per_byte", "").strip("_").replace("_", " ") or "bits per byte", []).append((m["step"], value))
     return curves(series, "Bits per byte, held-out text", "bits per byte")
 
 

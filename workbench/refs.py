@@ -37,13 +37,18 @@ def locate(reference: str | Path | store.Artefact) -> Path:
         return place
     if store.ID.fullmatch(text) and not Path(text).exists():
         return store.open_artefact(text).path
-    path = Path(text).expanduser()
-    if path.exists():
+    try:
+        path = Path(text).expanduser()
+        there = bool(text.strip()) and path.exists()
+    except (OSError, ValueError, RuntimeError):  # too long for a path, a NUL in it, an unknown ~user
+        there = False
+    if there:
         return path
     if HUB_ID.fullmatch(text) and not text.startswith((".", "~")):
         return _download(text)
     known = [a.id for a in store.artefacts()] + demo_names()
-    raise WorkbenchError(f"'{text}' is no artefact, file, folder or hub id.{nearest(text, known)}")
+    shown = text if len(text) <= 80 else text[:77] + "…"
+    raise WorkbenchError(f"'{shown}' is no artefact, file, folder or hub id.{nearest(text, known)}")
 
 
 def label(reference: str) -> str:

@@ -208,7 +208,8 @@ def command_line(step: Step) -> str:
         elif isinstance(value, (tuple, list)):
             words += [flag, *map(str, value)]
         else:
-            words += [flag, "none" if value is None else str(value)]
+            text = "none" if value is None else str(value)
+            words += [f"{flag}={text}"] if text.startswith("-") else [flag, text]
     return shlex.join(words)
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import math
 import os
 import re
 import secrets
 import shutil
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -79,7 +81,7 @@ def run(step: Step, progress: Progress | None = None, name: str = "") -> Artefac
     progress = progress or Progress()
     spec = to_json(step)
     if not step.makes:
-        return Artefact(None, "report", None, {"spec": spec, "metrics": step.run(Path(os.devnull), progress)})
+        return Artefact(None, "report", None, {"spec": spec, "metrics": finite(step.run(Path(os.devnull), progress))})
     kind = step.made_kind()
     new = f"{kind}-{secrets.token_hex(4)}"
     room = folder()
@@ -88,8 +90,7 @@ def run(step: Step, progress: Progress | None = None, name: str = "") -> Artefac
     with FileLock(room / f".tmp-{new}.lock"):
         try:
             temporary.mkdir()
-            metrics = step.run(temporary, progress)
-            progress.check()
+            metrics = finite(step.run(temporary, progress))
             manifest = {
                 "id": new, "kind": kind, "name": name, "created": time.time(), "seconds": round(time.time() - started, 3),
                 "spec": spec, "parents": parents(step), "seed": getattr(step, "seed", None), "versions": versions(), "metrics": metrics, **_contents(temporary),
@@ -103,8 +104,17 @@ def run(step: Step, progress: Progress | None = None, name: str = "") -> Artefac
             raise
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-    (room / f".tmp-{new}.lock").unlink(missing_ok=True)
+            (room / f".tmp-{new}.lock").unlink(missing_ok=True)
     return open_artefact(new)
+
+
+def finite(value: Any) -> Any:
+    """The value as JSON has it: numbers that are not finite become None, which every reader understands."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {str(key): finite(v) for key, v in value.items()}
+    return [finite(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 
 def folder() -> Path:
@@ -122,14 +132,21 @@ def open_artefact(reference: str) -> Artefact:
     path = folder() / reference
     if not ID.fullmatch(reference) or not (path / "manifest.json").is_file():
         raise WorkbenchError(f"There is no artefact '{reference}'.{nearest(reference, [a.id for a in artefacts()]) or ' None has been made so far.'}")
-    manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
-    return Artefact(manifest["id"], manifest["kind"], path, manifest)
+    try:
+        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+        return Artefact(manifest["id"], manifest["kind"], path, {"metrics": manifest["metrics"], "spec": manifest["spec"], **manifest})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WorkbenchError(f"The manifest of {reference} cannot be read ({type(error).__name__}); delete the folder {path}.") from error
 
 
 def artefacts(kind: str = "") -> list[Artefact]:
     """All artefacts, newest first."""
-    found = [open_artefact(p.parent.name) for p in folder().glob("*/manifest.json") if ID.fullmatch(p.parent.name)]
-    return sorted((a for a in found if kind in ("", a.kind)), key=lambda a: -a.manifest["created"])
+    found = []
+    for place in folder().glob("*/manifest.json"):
+        if ID.fullmatch(place.parent.name):
+            with suppress(WorkbenchError):  # deleted this moment, or damaged: it must not hide the others
+                found.append(open_artefact(place.parent.name))
+    return sorted((a for a in found if kind in ("", a.kind)), key=lambda a: -a.manifest.get("created", 0))
 
 
 def rename(reference: str, name: str) -> Artefact:
@@ -156,14 +173,12 @@ def delete(reference: str) -> None:
 def sweep() -> int:
     """Remove what killed processes left under temporary names; returns how many. A lock tells living writers apart."""
     removed = 0
-    for place in folder().glob(".tmp-*"):
-        if place.suffix == ".lock":
-            continue
+    for place in {p.with_suffix("") if p.suffix == ".lock" else p for p in folder().glob(".tmp-*")}:
         lock = FileLock(place.with_name(place.name + ".lock"))
         try:
             with lock.acquire(timeout=0):
+                removed += place.exists()
                 shutil.rmtree(place, ignore_errors=True)
-                removed += 1
         except Timeout:
             continue
         Path(lock.lock_file).unlink(missing_ok=True)
@@ -178,9 +193,9 @@ def parents(step: Options) -> list[str]:
         if isinstance(value, Options):
             found += parents(value)
         elif any(isinstance(m, Ref) for m in _unwrap(field.annotation, list(field.metadata))[1]):
-            found += [
-                v for v in (value if isinstance(value, (tuple, list)) else [value]) if v and ID.fullmatch(v) and (folder() / v / "manifest.json").is_file()
-            ]
+            given = value if isinstance(value, (tuple, list)) else [value]
+            named = [Path(v).name if v and Path(v).parent == folder() else v for v in given]
+            found += [v for v in named if v and ID.fullmatch(v) and (folder() / v / "manifest.json").is_file()]
     return list(dict.fromkeys(found))
 
 
@@ -199,7 +214,7 @@ def write_json(path: Path, value: Any) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with temporary.open("w", encoding="utf-8") as file:
-            json.dump(value, file, ensure_ascii=False, indent=1)
+            json.dump(value, file, ensure_ascii=False, indent=1, allow_nan=False)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from itertools import pairwise
 
 import pytest
 import tiny
@@ -30,7 +31,7 @@ def test_greedy_reply_is_what_generate_gives(talker) -> None:
     ids = talker.tokenizer.apply_chat_template(QUESTION, add_generation_prompt=True, return_tensors="pt", return_dict=True)["input_ids"]
     wanted = talker.model.generate(ids, max_new_tokens=12, do_sample=False, pad_token_id=2)[0, ids.shape[1] :]
     reply = last(talker, max_tokens=12)
-    assert reply.text == talker.tokenizer.decode(wanted, skip_special_tokens=True).strip()
+    assert reply.text == talker.tokenizer.decode(wanted, skip_special_tokens=True).rstrip("\ufffd").strip()
     assert reply.tokens == len(wanted)
     assert reply.finish in ("eos", "length")
 
@@ -38,7 +39,7 @@ def test_greedy_reply_is_what_generate_gives(talker) -> None:
 def test_a_stream_grows_and_says_when_it_is_done(talker) -> None:
     replies = list(chat.reply(talker, QUESTION, Sampling(max_tokens=8)))
     assert [r.finish for r in replies[:-1]] == [""] * (len(replies) - 1)
-    assert all(a.tokens <= b.tokens for a, b in zip(replies, replies[1:], strict=False))
+    assert all(a.tokens <= b.tokens for a, b in pairwise(replies))
     assert replies[-1].first_seconds <= replies[-1].seconds
     assert "\ufffd" not in "".join(r.text for r in replies[:-1])
 
@@ -74,6 +75,44 @@ def test_a_stop_ends_it_and_a_closed_stream_leaves_no_thread(talker) -> None:
     stream.close()
     assert threading.active_count() <= before
     assert not talker.lock.locked()
+
+
+def test_a_stop_is_heard_while_another_reply_holds_the_model(talker) -> None:
+    stop, got = threading.Event(), []
+    with talker.lock:
+        reader = threading.Thread(target=lambda: got.extend(chat.reply(talker, QUESTION, Sampling(max_tokens=4), stop)))
+        reader.start()
+        stop.set()
+        reader.join(timeout=5)
+        assert not reader.is_alive()
+    assert got[-1].finish == "stopped"
+
+
+def test_a_finished_reply_does_not_stop_others_that_share_its_event(talker) -> None:
+    stop = threading.Event()
+    for _ in range(2):
+        *_, end = chat.reply(talker, QUESTION, Sampling(max_tokens=6), stop)
+        assert end.finish != "stopped"
+
+
+def test_two_threads_share_one_model(tmp_path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    place = tiny.folder(tmp_path / "m")
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: chat.load(place), range(2))
+    assert first.model is second.model
+
+
+def test_a_template_that_refuses_says_so(tmp_path) -> None:
+    picky = tiny.folder(tmp_path / "picky", chat=True)
+    from workbench.tokenizer import load, save
+
+    tokenizer = load(picky)
+    tokenizer.chat_template = "{{ raise_exception('roles must alternate') }}"
+    save(tokenizer, picky)
+    with pytest.raises(WorkbenchError, match="roles must alternate"):
+        chat.load(picky).prompt(QUESTION)
 
 
 def test_side_by_side_asks_both_and_fingerprints_tell_them_apart(talker, tmp_path) -> None:

@@ -78,6 +78,8 @@ def test_the_column_is_the_named_the_usual_or_the_only_one(make):
         ("a.jsonl", b'"a"\n', "a.jsonl, row 1 is not a JSON object; write one object per line"),
         ("a.jsonl", b'{"text": "a"}\n{"txt": "b"}\n', "a.jsonl, row 2 has no 'text'. Did you mean txt?"),
         ("a.jsonl", b'{"text": 1}\n', "a.jsonl, row 1: 'text' holds a int, not text; choose another column."),
+        ("a.jsonl", b'{"text": "a"}\n{"text": "cut \\ud83d"}\n', "a.jsonl, row 2: 'text' holds half a character (\\ud83d), as of a cut emoji; remove it"),
+        ("a.jsonl", b'{"text": "a"}\n{"text": "a", "b": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", "a.jsonl, row 2 has brackets nested too deeply to be read"),
         ("a.parquet", b"PAR0", "a.parquet is no parquet file"),
         ("a.txt.gz", b"plain", "a.txt.gz is damaged or no .gz file"),
         ("a.txt.zst", zstandard.compress(b"abc\n" * 1000)[:-5], "a.txt.zst is damaged or no .zst file (Truncated compressed stream)"),
@@ -91,6 +93,25 @@ def test_bad_files_are_one_sentence(make, name, content, sentence):
         list(corpus.open(make(name, content)))
     assert sentence in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_page_is_one_sentence(make):
+    path = make("a.parquet", [f"document {n} " * 20 for n in range(2_000)])
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 400] = b"\xff" * 400
+    path.write_bytes(content)
+    with pytest.raises(WorkbenchError, match=r"a\.parquet is damaged after row \d+ \([^\n]+\); fetch or write it again\."):
+        list(corpus.open(path))
+
+
+def test_a_string_that_is_not_utf8_is_one_sentence(make):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = make("a.parquet")
+    pq.write_table(pa.table({"text": pa.array([b"good", b"bad \xff"]).view(pa.utf8())}), path)
+    with pytest.raises(WorkbenchError, match=r"a\.parquet is damaged after row 0 \("):
+        corpus.open(path)
 
 
 def test_a_wrong_column_lists_the_right_ones(make):

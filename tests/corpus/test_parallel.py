@@ -68,6 +68,10 @@ def test_bad_tables_are_one_sentence(make, name, content, columns, sentence):
 def test_bad_pairs_and_names_are_one_sentence():
     with pytest.raises(WorkbenchError, match="Pair 1 is not two strings"):
         list(corpus.open_parallel([("a", "b"), "ab"]))
+    with pytest.raises(WorkbenchError, match="Pair 0 holds half a character"):
+        corpus.open_parallel([("a", "\ud83d")])
+    with pytest.raises(WorkbenchError, match="The reference to a text is empty"):
+        corpus.open_parallel("")
     with pytest.raises(WorkbenchError, match="There is no 'demo:ru-fa'"):
         corpus.open_parallel("demo:ru-fa")
     with pytest.raises(WorkbenchError, match="The list of parallel sources is empty"):

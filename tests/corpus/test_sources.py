@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import workbench as wb
 from workbench import corpus
+from workbench.corpus import sources
 from workbench.corpus.split import SPLITS, place
 from workbench.errors import RunFailed, WorkbenchError
 
@@ -85,6 +86,15 @@ def test_files_folders_patterns_and_lists(make, tmp_path, monkeypatch):
     assert list(corpus.open("d/*.txt")) == ["b"]
 
 
+def test_links_in_a_circle_give_each_file_once(make, tmp_path):
+    make("d/b.txt", ["b"]), make("d/deep/a.txt", ["a"])
+    (tmp_path / "d" / "deep" / "again").symlink_to(tmp_path / "d", target_is_directory=True)
+    assert sources.files(str(tmp_path / "d" / "**" / "*.txt")) == [tmp_path / "d" / "b.txt", tmp_path / "d" / "deep" / "a.txt"]
+    assert list(corpus.open(str(tmp_path / "d" / "**" / "*.txt"), held_out=0)) == list(corpus.open(tmp_path / "d", held_out=0)) == ["b", "a"]
+    (tmp_path / "d" / "other.txt").symlink_to(tmp_path / "d" / "b.txt")
+    assert sorted(corpus.open(tmp_path / "d")) == ["a", "b"]
+
+
 def test_limit_counts_documents_of_each_source(make):
     assert list(corpus.open([make("a.txt"), make("b.txt", ["x", "y"])], limit=1)) == [DOCUMENTS[0], "x"]
 
@@ -103,6 +113,9 @@ def test_the_demo_world_brings_its_splits(world):
     opened = corpus.open("demo:ru", seed=7, limit=100)
     assert {split: len(part) for split, part in parts(opened).items()} == {"train": 90, "validation": 5, "held_out": 5}
     assert opened.held_out.take(1) == ["ru test 7 0"]
+    few = {limit: [len(part) for part in parts(corpus.open("demo:ru", limit=limit)).values()] for limit in (1, 2, 3, 4)}
+    assert few == {1: [1, 0, 0], 2: [2, 0, 0], 3: [1, 1, 1], 4: [2, 1, 1]}
+    assert [len(part) for part in parts(corpus.open("demo:ru", limit=4, held_out=0.49)).values()] == [2, 1, 1]
     assert sum(1 for _ in corpus.open("demo:en")) == 20_000
 
 
@@ -152,6 +165,17 @@ def test_objects_are_documents():
         ("corpus-00000000", {}, "There is no artefact 'corpus-00000000'."),
         ("nowhere/*.txt", {}, "No file matches nowhere/*.txt; check the pattern."),
         ("A whole sentence.", {}, "'A whole sentence.' is no file, folder, pattern, corpus artefact, demo: or hf: name."),
+        ("", {}, "The reference to a text is empty; name a file, a folder or a source such as demo:ru."),
+        (["demo:ru", " "], {}, "The reference to a text is empty"),
+        ("A pasted text. " * 30, {}, "'A pasted text. A pasted text. A pasted text. A pasted text. …' cannot be looked up (File name too long); name a file"),
+        ("One line.\nTwo lines.", {}, "'One line. Two lines.…' is no file"),
+        ("nul\0", {}, "is no file, folder"),
+        ("nul\0/*", {}, "cannot be looked up (embedded null byte)"),
+        ("~nouser/x", {}, "'~nouser/x' cannot be looked up (Could not determine home directory); name a file"),
+        (iter(["a", "cut \ud83d"]), {}, "Document 1 holds half a character (\\ud83d), as of a cut emoji; remove it."),
+        (iter("a"), {"weights": [float("nan")]}, "There are 1 sources and the weights [nan]; give one finite weight above 0 per source."),
+        (["demo:ru", "demo:fa"], {"weights": [float("inf"), 1]}, "give one finite weight above 0 per source."),
+        (["demo:ru", "demo:fa"], {"weights": [1, float("nan")]}, "give one finite weight above 0 per source."),
         ("hf:", {}, "'hf:' is no dataset name; write hf:NAME:CONFIG:SPLIT:COLUMN"),
         ("hf:a:b:c:d:e", {}, "is no dataset name"),
         ([], {}, "The list of sources is empty; name at least one, such as demo:ru."),
@@ -162,13 +186,15 @@ def test_objects_are_documents():
         (iter("a"), {"seed": -1}, "seed=-1 must be a whole number"),
         (iter("a"), {"limit": 0}, "limit=0 must be 1 or more; leave it out to read everything."),
         (iter("a"), {"unit": "page"}, "unit='page' is not known; choose line, paragraph or file."),
-        (iter("a"), {"weights": [1, 2]}, "There are 1 sources and the weights [1, 2]; give one weight above 0 per source."),
+        (iter("a"), {"weights": [1, 2]}, "There are 1 sources and the weights [1, 2]; give one finite weight above 0 per source."),
     ],
 )
 def test_bad_references_are_one_sentence(reference, knobs, sentence):
     with pytest.raises(WorkbenchError) as caught:
-        corpus.open(reference, **knobs)
+        list(corpus.open(reference, **knobs))
     assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert "iter(texts)" not in str(caught.value)
 
 
 def test_a_missing_file_names_its_neighbour_and_a_bare_folder_says_so(make, tmp_path):

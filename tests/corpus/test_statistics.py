@@ -58,6 +58,11 @@ def test_the_sample_is_bounded_and_seeded():
     assert corpus.measure(documents, near_sample=10, seed=4) == corpus.measure(documents, near_sample=10, seed=4)
 
 
+@pytest.mark.parametrize("seed", [2**32 - 1, 2**32, 2**63 - 1])
+def test_a_seed_may_be_any_that_a_corpus_takes(seed):
+    assert near_duplicates([LONG, "other text", LONG + "!"], seed) == 1
+
+
 def test_forms_and_their_warnings():
     found = corpus.measure(["cafe\u0301", "a\u00a0b", "می\u200cروم علي", "x\x00", "a\ufeffb", "broken \ufffd", "plain", "tab\tonly"])
     expected = {"not_nfc": 1, "not_nfkc": 2, "nbsp": 1, "zwnj": 1, "bom": 1, "control": 1, "arabic_letters": 1, "persian_letters": 1, "replacement": 1}

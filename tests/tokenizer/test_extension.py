@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import regex
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
+from workbench import corpus
 from workbench.errors import Stopped, WorkbenchError
 from workbench.progress import Progress
 from workbench.tokenizer import Extension, extend, load, save
@@ -221,6 +223,22 @@ def test_reasons(piece: str, reason: str) -> None:
     assert Filter("metaspace", "Cyrillic", 16, False).reason(piece) == reason
 
 
+@pytest.mark.parametrize("word", ["一个", "十分", "三月", "万一"])
+@pytest.mark.parametrize("script", ["Han", None])
+def test_numerals_that_are_letters_are_no_digits(word: str, script: str | None) -> None:
+    assert Filter("metaspace", script, 16, False).reason(word) == ""
+
+
+@pytest.mark.parametrize("text", ["да٣", "да²", "да½", "даⅣ"])
+def test_digits_are_those_of_any_script(text: str) -> None:
+    assert Filter("metaspace", None, 16, False).reason(text) == "digits"
+
+
+def test_chinese_words_with_numerals_are_learned(bases: dict) -> None:
+    made = extend(bases["sentencepiece"], ["一个人 十分 三月 万一"] * 3, Extension(new_tokens=30, script="Han"))
+    assert {"一个", "十分", "三月", "万一"} <= {piece.removeprefix("▁") for piece in made.tokenizer.get_vocab()}
+
+
 @pytest.mark.parametrize(
     ("raw", "script", "passes"),
     [(b"\xd0", "Cyrillic", True), (b" \xd1", "Cyrillic", True), (b"\xd0\xbc\xd0", "Cyrillic", True), (b"\xbc\xd0", "Cyrillic", False),
@@ -234,11 +252,14 @@ def test_unfinished_characters_pass_if_they_can_only_become_letters_of_the_scrip
     assert (Filter("byte-level", script, 16, False).reason(to_letters(raw)) == "") is passes
 
 
-def test_bad_input_is_one_sentence(bases: dict) -> None:
+def test_bad_input_is_one_sentence(bases: dict, tmp_path: Path) -> None:
     with pytest.raises(WorkbenchError, match=r"no Unicode script\. Did you mean Cyrillic"):
         extend(bases["byte-level"], RUSSIAN, Extension(script="Cyrilic"))
     with pytest.raises(WorkbenchError, match="no text"):
         extend(bases["byte-level"], [])
+    (tmp_path / "cut.jsonl").write_text('{"text": "Медведь"}\n{"text": "cut \\ud83d"}\n', encoding="utf-8")
+    with pytest.raises(WorkbenchError, match=r"cut\.jsonl, row 2: 'text' holds half a character"):
+        extend(bases["byte-level"], corpus.open(tmp_path / "cut.jsonl", held_out=0).train)
     from tokenizers import models
 
     with pytest.raises(WorkbenchError, match="Only a BPE"):

@@ -194,6 +194,23 @@ def test_what_cannot_be_read_is_one_sentence(tmp_path: Path, name: str, content:
         load(tmp_path / name)
 
 
+def test_a_chat_template_that_is_not_utf8_is_one_sentence(bases: dict, tmp_path: Path) -> None:
+    save(load(bases["byte-level"]), tmp_path)
+    (tmp_path / "chat_template.jinja").write_bytes(b"{{ caf\xe9 }}")
+    with pytest.raises(WorkbenchError, match=r"chat_template\.jinja is not UTF-8 at byte 6; save it as UTF-8\."):
+        load(tmp_path)
+
+
+def test_a_pattern_that_is_none_is_one_sentence(rank_file: Path, tmp_path: Path) -> None:
+    for pattern in ("(", "[a-", "(?y{g})a"):  # the last is one for tokenizers but not for tiktoken
+        with pytest.raises(WorkbenchError, match=r"The pattern '.*' is no regular expression \([^\n]+\); correct it, or give one of gpt2, llama3, qwen"):
+            load(rank_file, pattern=pattern)
+    (tmp_path / "vocab.json").write_text('{"a": 0}', encoding="utf-8")
+    (tmp_path / "merges.txt").write_text("", encoding="utf-8")
+    with pytest.raises(WorkbenchError, match=r"The pattern '\(' is no regular expression"):
+        load(tmp_path, pattern="(")
+
+
 def test_a_folder_without_a_tokenizer(tmp_path: Path) -> None:
     with pytest.raises(WorkbenchError, match="give a folder or file that has a tokenizer"):
         load(tmp_path)

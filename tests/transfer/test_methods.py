@@ -120,9 +120,9 @@ def test_subtokens_is_the_mean_of_the_pieces(carry: Carry) -> None:
 def test_drawn_rows_have_the_statistics_of_the_source() -> None:
     generator = torch.Generator().manual_seed(0)
     table = torch.randn(4000, 6, generator=generator) @ torch.randn(6, 6, generator=generator) + 3
-    from workbench.transfer.draw import Draw
+    from workbench.transfer.draw import Draw, statistics
 
-    rows = torch.from_numpy(Draw("covariance", 0, {i: b"%d" % i for i in range(20_000)}).rows(np.arange(20_000), table, "input"))
+    rows = torch.from_numpy(Draw("covariance", 0, {i: b"%d" % i for i in range(20_000)}).rows(np.arange(20_000), statistics(table, "covariance"), "input"))
     assert torch.allclose(rows.mean(0), table.double().mean(0), atol=0.1)
     assert torch.allclose(rows.T.cov(), table.double().T.cov(), atol=0.05 * float(table.double().T.cov().abs().max()))
 

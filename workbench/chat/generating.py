@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-import threading
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -30,13 +30,13 @@ class Into(BaseStreamer):
 
 
 class OnStop(StoppingCriteria):
-    """Ends the generation at the next token once an event is set."""
+    """Ends the generation at the next token once it is asked to."""
 
-    def __init__(self, stop: threading.Event) -> None:
+    def __init__(self, stop: Callable[[], bool]) -> None:
         self.stop = stop
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **_: Any) -> torch.Tensor:
-        return torch.full((input_ids.shape[0],), self.stop.is_set(), device=input_ids.device)
+        return torch.full((input_ids.shape[0],), self.stop(), device=input_ids.device)
 
 
 class Gumbel(LogitsProcessor):
@@ -53,12 +53,16 @@ class Gumbel(LogitsProcessor):
         return scores.float() + noise.to(scores.device)
 
 
-def generate(chatter: Chatter, ids: list[int], options: Sampling, stop: threading.Event, tokens: queue.Queue) -> None:
+def generate(chatter: Chatter, ids: list[int], options: Sampling, stop: Callable[[], bool], tokens: queue.Queue) -> None:
     """Generate a reply to the prompt `ids`: each token goes into `tokens`, and None or an exception at the end."""
+    while not chatter.lock.acquire(timeout=0.1):  # another reply of the same model is under way
+        if stop():
+            tokens.put(None)
+            return
     try:
         prompt = torch.tensor([ids], device=chatter.model.device)
         pad = chatter.tokenizer.pad_token_id
-        with chatter.lock, torch.inference_mode():
+        with torch.inference_mode():
             chatter.model.generate(
                 prompt, attention_mask=torch.ones_like(prompt), do_sample=False, max_new_tokens=min(options.max_tokens, chatter.context - len(ids)),
                 streamer=Into(tokens), stopping_criteria=StoppingCriteriaList([OnStop(stop)]), logits_processor=sampling(options),
@@ -67,6 +71,8 @@ def generate(chatter: Chatter, ids: list[int], options: Sampling, stop: threadin
         tokens.put(None)
     except BaseException as error:  # whatever it is, the reader of the queue raises it
         tokens.put(error)
+    finally:
+        chatter.lock.release()
 
 
 def sampling(options: Sampling) -> LogitsProcessorList:

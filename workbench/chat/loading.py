@@ -16,6 +16,7 @@ from ..errors import WorkbenchError
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
+_LOADING = threading.Lock()
 Message = dict[str, str]  # {"role": "user", "content": "…"}
 
 
@@ -37,7 +38,7 @@ class Chatter:
         if not messages or not messages[-1]["content"].strip():
             raise WorkbenchError("The prompt is empty; type something.")
         if self.tokenizer.chat_template:
-            ids = self.tokenizer.apply_chat_template(list(messages), add_generation_prompt=True, tokenize=True, return_dict=False)
+            ids = self._templated(messages)
         else:
             ids = self.tokenizer("\n".join(m["content"] for m in messages))["input_ids"]
             eos = self.tokenizer.eos_token_id
@@ -45,6 +46,14 @@ class Chatter:
         if len(ids) >= self.context:
             raise WorkbenchError(f"The conversation has {len(ids)} tokens but {self.name} reads only {self.context}; shorten it or start a new one.")
         return list(ids)
+
+    def _templated(self, messages: Sequence[Message]) -> list[int]:
+        from jinja2 import TemplateError
+
+        try:
+            return self.tokenizer.apply_chat_template(list(messages), add_generation_prompt=True, tokenize=True, return_dict=False)
+        except TemplateError as error:
+            raise WorkbenchError(f"The chat template of {self.name} refuses this conversation ({error}); change the messages or their order.") from error
 
     @property
     def context(self) -> int:
@@ -61,8 +70,9 @@ class Chatter:
 def load(reference: str | Path, device: str = "auto", dtype: str = "auto") -> Chatter:
     """A model ready to reply; loaded once per folder, device and number format, and shared."""
     place = refs.locate(reference)
-    stamp = max((f.stat().st_mtime for f in place.glob("*.safetensors")), default=0.0)
-    return replace(_load(place, stamp, device, dtype), name=refs.label(str(reference)))
+    stamp = max((f.stat().st_mtime for f in place.iterdir() if f.is_file()), default=0.0) if place.is_dir() else 0.0
+    with _LOADING:  # two sides asking at once must not load it twice
+        return replace(_load(place, stamp, device, dtype), name=refs.label(str(reference)))
 
 
 @functools.lru_cache(maxsize=4)

@@ -9,6 +9,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,7 +25,7 @@ class Sampling(Options):
     max_tokens: int = Field(96, ge=1, le=8192, description="Longest reply, in tokens.")
     temperature: float = Field(0.0, ge=0, le=5, description="0 takes the likeliest token each time; higher is freer.")
     top_p: float = Field(1.0, gt=0, le=1, description="Sample only from the likeliest tokens that together have this probability.")
-    seed: int = Field(0, ge=0, description="The same seed gives the same sample.")
+    seed: int = Field(0, ge=0, lt=2**63, description="The same seed gives the same sample.")
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,9 @@ def reply(chatter: Chatter, messages: Sequence[Message], options: Sampling | Non
     ids = chatter.prompt(messages)
     started = time.perf_counter()
     tokens: queue.Queue[list[int] | BaseException | None] = queue.Queue()
-    worker = threading.Thread(target=generate, args=(chatter, ids, options, stop, tokens), daemon=True)
+    closed = threading.Event()
+    ending = partial(_any_set, stop, closed)
+    worker = threading.Thread(target=generate, args=(chatter, ids, options, ending, tokens), daemon=True)
     worker.start()
     made: list[int] = []
     first = None
@@ -82,8 +85,12 @@ def reply(chatter: Chatter, messages: Sequence[Message], options: Sampling | Non
         ended = bool(made) and made[-1] in chatter.eos_ids
         yield _reply(chatter, made, started, first, "eos" if ended else "stopped" if stop.is_set() else "length")
     finally:
-        stop.set()
+        closed.set()
         worker.join(timeout=30)
+
+
+def _any_set(*events: threading.Event) -> bool:
+    return any(event.is_set() for event in events)
 
 
 def side_by_side(
@@ -91,7 +98,7 @@ def side_by_side(
 ) -> SideBySide:
     """Ask several models the same; `models` are references by side, for example original="demo:en-chat"."""
     messages = [{"role": "user", "content": question}] if isinstance(question, str) else list(question)
-    replies = {}
+    replies: dict[str, Reply] = {}
     for side, reference in models.items():
         *_, last = reply(load(reference, device, dtype), messages, options)
         replies[side] = last
@@ -107,5 +114,5 @@ def script_of(text: str) -> str:
 def _reply(chatter: Chatter, made: list[int], started: float, first: float | None, finish: str) -> Reply:
     # A token may end inside a character; what is not whole yet is held back rather than shown as a replacement mark.
     text = chatter.tokenizer.decode(made, skip_special_tokens=True)
-    text = text if finish else text.rstrip("\ufffd")
+    text = text.rstrip("\ufffd")
     return Reply(text.strip(), len(made), len(text.strip()), time.perf_counter() - started, first, finish, chatter.fingerprint, chatter.name, script_of(text))

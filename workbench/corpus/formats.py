@@ -154,6 +154,8 @@ def _json_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
         if line.strip():
             try:
                 row = json.loads(line)
+            except RecursionError:
+                raise WorkbenchError(f"{path}, row {number} has brackets nested too deeply to be read; write one flat object per line.") from None
             except ValueError as error:
                 raise WorkbenchError(f"{path}, row {number} is not JSON ({error}); write one object per line.") from None
             if not isinstance(row, dict):
@@ -171,7 +173,18 @@ def value(row: dict[str, Any], name: str, where: object, number: int) -> str:
         raise WorkbenchError(f"{where}, row {number} has no '{name}'.{nearest(name, row)}")
     if row[name] is not None and not isinstance(row[name], str):
         raise WorkbenchError(f"{where}, row {number}: '{name}' holds a {type(row[name]).__name__}, not text; choose another column.")
+    if lone := surrogate(row[name] or ""):
+        raise WorkbenchError(f"{where}, row {number}: '{name}' holds half a character ({lone}), as of a cut emoji; remove it or write the row again.")
     return row[name] or ""
+
+
+def surrogate(text: str) -> str:
+    """The first lone surrogate of a text, as JSON writes it; "" where there is none. No UTF-8 has one, and no tokenizer takes it."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        return f"\\u{ord(text[error.start]):04x}"
+    return ""
 
 
 def _csv(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -226,12 +239,18 @@ def _parquet_columns(path: Path) -> list[str]:
 
 
 def _parquet_rows(path: Path, names: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    with _parquet(path) as file:
-        number = 0
-        for batch in file.iter_batches(batch_size=256, columns=list(dict.fromkeys(names))):
-            for row in batch.to_pylist():
-                number += 1
-                yield tuple(value(row, name, path, number) for name in names)
+    import pyarrow
+
+    number = 0
+    try:
+        with _parquet(path) as file:
+            for batch in file.iter_batches(batch_size=256, columns=list(dict.fromkeys(names))):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield tuple(value(row, name, path, number) for name in names)
+    except (OSError, pyarrow.ArrowException, UnicodeDecodeError) as error:  # a page that does not unpack, or holds no UTF-8
+        reason = str(error).split("\n")[0].rstrip(".")
+        raise WorkbenchError(f"{path} is damaged after row {number} ({reason}); fetch or write it again.") from error
 
 
 def _empty(path: Path) -> list[str]:

@@ -100,6 +100,8 @@ def _given(items: Iterable[Any]) -> Any:
         for number, item in enumerate(kept):
             if isinstance(item, str) or len(item) != 2 or not all(isinstance(side, str) for side in item):
                 raise WorkbenchError(f"Pair {number} is not two strings; give (source, target).")
+            if lone := formats.surrogate("".join(item)):
+                raise WorkbenchError(f"Pair {number} holds half a character ({lone}), as of a cut emoji; remove it.")
             yield tuple(item)
 
     return start

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import glob
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -61,8 +63,8 @@ def check_split(seed: int, held_out: float, limit: int | None) -> None:
 def check_weights(weights: Sequence[float] | None, count: int) -> list[float] | None:
     if not weights:
         return None
-    if len(weights) != count or min(weights) <= 0:
-        raise WorkbenchError(f"There are {count} sources and the weights {list(weights)}; give one weight above 0 per source.")
+    if len(weights) != count or min(weights) <= 0 or not math.isfinite(sum(weights)):
+        raise WorkbenchError(f"There are {count} sources and the weights {list(weights)}; give one finite weight above 0 per source.")
     return list(weights)
 
 
@@ -106,6 +108,8 @@ def of_texts(items: Iterable[Any]) -> Callable[[], Iterator[Any]]:
         for number, item in enumerate(kept):
             if not isinstance(item, str):
                 raise WorkbenchError(f"Document {number} is a {type(item).__name__}; every document must be a string.")
+            if lone := formats.surrogate(item):
+                raise WorkbenchError(f"Document {number} holds half a character ({lone}), as of a cut emoji; remove it.")
             if item.strip():
                 yield item
 
@@ -137,6 +141,23 @@ def world_split(split: Split) -> str:
     return "test" if split == "held_out" else split
 
 
+@contextmanager
+def looking(reference: str) -> Iterator[None]:
+    """Around the look-up of a path: what cannot be one (a pasted text, an unknown user's ~) leaves as one sentence."""
+    if not reference.strip():  # Path("") would be the current folder
+        raise WorkbenchError("The reference to a text is empty; name a file, a folder or a source such as demo:ru.")
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or str(error).rstrip(".")
+        raise WorkbenchError(f"'{_short(reference)}' cannot be looked up ({reason}); name a file, a folder or a source such as demo:ru.") from error
+
+
+def _short(reference: str) -> str:
+    """A reference as a message shows it: where it is a pasted text, its beginning."""
+    return reference if len(reference) <= 200 and "\n" not in reference else " ".join(reference.split())[:60] + "…"
+
+
 def artefact(reference: str) -> Path | None:
     """The folder of a corpus artefact, given its id or path; None if the reference is neither."""
     if store.ID.fullmatch(reference) and not Path(reference).exists():
@@ -144,30 +165,42 @@ def artefact(reference: str) -> Path | None:
         if found.kind != "corpus":
             raise WorkbenchError(f"{reference} is a {found.kind}, not a corpus; choose an artefact whose id starts with corpus-.")
         return found.path
-    path = Path(reference).expanduser()
-    return path if all((path / f"{split}.parquet").is_file() for split in SPLITS) else None
+    with looking(reference):
+        path = Path(reference).expanduser()
+        return path if all((path / f"{split}.parquet").is_file() for split in SPLITS) else None
 
 
 def files(reference: str) -> list[Path]:
-    """The files of a path, folder (recursive, hidden ones left out) or glob pattern, sorted. Raises WorkbenchError if there are none."""
-    path = Path(reference).expanduser()
-    if path.is_dir():
-        inside = sorted(p for p in path.rglob("*") if p.is_file() and not any(part.startswith(".") for part in p.relative_to(path).parts))
-        readable = [p for p in inside if formats.readable(p)]
+    """The files of a path, folder (recursive, hidden ones left out) or glob pattern, sorted, each once. Raises WorkbenchError if there are none."""
+    with looking(reference):
+        path = Path(reference).expanduser()
+        if folder := path.is_dir():
+            found = _once(p for p in path.rglob("*") if p.is_file() and not any(part.startswith(".") for part in p.relative_to(path).parts))
+        else:
+            matches = glob.glob(str(path), recursive=True)  # noqa: PTH207 (Path.glob takes no absolute pattern)
+            found = [path] if path.exists() else _once(p for p in map(Path, matches) if p.is_file())
+    if folder:
+        readable = [p for p in found if formats.readable(p)]
         if not readable:
             raise WorkbenchError(f"The folder {reference} holds no {', '.join(formats.KINDS)} file; put some text there or name another folder.")
         return readable
-    matches = glob.glob(str(path), recursive=True)  # noqa: PTH207 (Path.glob takes no absolute pattern)
-    found = [path] if path.exists() else sorted(p for p in map(Path, matches) if p.is_file())
     if found:
         for each in found:
             formats.kind(each)
         return found
     if glob.has_magic(reference):
-        raise WorkbenchError(f"No file matches {reference}; check the pattern.")
+        raise WorkbenchError(f"No file matches {_short(reference)}; check the pattern.")
     known = [str(p) for p in path.parent.glob("*")] if path.parent.is_dir() and len(path.parts) > 1 else [p.name for p in Path().glob("*")]
     hint = nearest(reference, [*known, *(a.id for a in store.artefacts("corpus")), *(f"demo:{known}" for known in languages())])
-    raise WorkbenchError(f"'{reference}' is no file, folder, pattern, corpus artefact, demo: or hf: name.{hint} Texts themselves are given as iter(texts).")
+    raise WorkbenchError(f"'{_short(reference)}' is no file, folder, pattern, corpus artefact, demo: or hf: name.{hint}")
+
+
+def _once(paths: Iterable[Path]) -> list[Path]:
+    """Sorted, and each file once by its shortest name: a link to a folder above makes endless names for it."""
+    found: dict[Path, Path] = {}
+    for path in sorted(paths, key=lambda p: (len(p.parts), p)):
+        found.setdefault(path.resolve(), path)
+    return sorted(found.values())
 
 
 def hub(reference: str) -> tuple[Table, str | None]:

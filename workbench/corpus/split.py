@@ -66,11 +66,12 @@ def by_hash(name: str, start: Callable[[], Iterable[T]], seed: int, share: float
 
 
 def ready_split(name: str, start: Callable[[Split], Iterable[T]], share: float, limit: int | None) -> Source[T]:
-    """A source that brings its splits; `limit` items in all, of which validation and held_out get `share` each."""
+    """A source that brings its splits; at most `limit` items, of which validation and held_out get `share` each
+    (at least one each where that leaves one to train on)."""
     counts = dict.fromkeys(SPLITS, limit)
     if limit is not None:
-        small = max(round(limit * share), 1) if share else 0
-        counts = {"train": max(limit - 2 * small, 0), "validation": small, "held_out": small}
+        small = min(max(round(limit * share), 1), (limit - 1) // 2) if share else 0
+        counts = {"train": limit - 2 * small, "validation": small, "held_out": small}
 
     def read(split: Split) -> Iterator[T]:
         return iter(islice(start(split), counts[split]))

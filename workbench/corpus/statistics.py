@@ -145,7 +145,7 @@ def near_duplicates(texts: list[str], seed: int = 0) -> int:
     """How many texts are much like an earlier one of the list, by MinHash with locality-sensitive hashing."""
     from datasketch import MinHash
 
-    blank, found = MinHash(num_perm=BANDS * BAND, seed=seed + 1, hashfunc=zlib.crc32), 0
+    blank, found = MinHash(num_perm=BANDS * BAND, seed=(seed + 1) % 2**32, hashfunc=zlib.crc32), 0
     # The library's own MinHashLSH names itself by a draw from the global generator, which is not ours to move.
     buckets: dict[tuple[int, bytes], list[MinHash]] = defaultdict(list)
     for text in texts:

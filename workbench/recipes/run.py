@@ -32,8 +32,11 @@ def load(name: str) -> dict[str, Any]:
         recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise WorkbenchError(f"{path} is not YAML ({error}); compare it with a shipped recipe.") from error
-    if not isinstance(recipe, dict) or not isinstance(recipe.get("steps"), dict):
-        raise WorkbenchError(f"{path} has no 'steps'; compare it with a shipped recipe.")
+    steps = recipe.get("steps") if isinstance(recipe, dict) else None
+    if not isinstance(steps, dict) or not all(isinstance(spec, dict) and isinstance(spec.get("step"), str) for spec in steps.values()):
+        raise WorkbenchError(f"{path} has no 'steps', each with the name of its 'step'; compare it with a shipped recipe.")
+    if not isinstance(recipe.get("report") or {}, dict) or any(spec["step"] == "recipe" for spec in steps.values()):
+        raise WorkbenchError(f"{path}: 'report' has names with values, and no step is a recipe itself; compare it with a shipped recipe.")
     return recipe
 
 
@@ -49,7 +52,7 @@ class Recipe(Step):
     def run(self, out: Path, progress: Progress) -> dict[str, Any]:
         recipe = load(self.recipe)
         specs = changed(recipe["steps"], self.set)
-        weights = {name: float(spec.get("weight", 1)) for name, spec in specs.items()}
+        weights = {name: _weight(name, spec) for name, spec in specs.items()}
         made: dict[str, store.Artefact] = {}
         done, total = 0.0, sum(weights.values())
         for name, spec in specs.items():
@@ -64,6 +67,13 @@ class Recipe(Step):
         return {"made": {n: a.id for n, a in made.items() if a.id}, **report}
 
 
+def _weight(name: str, spec: dict[str, Any]) -> float:
+    weight = spec.get("weight", 1)
+    if not isinstance(weight, (int, float)) or not 0 < weight < 1e6:
+        raise WorkbenchError(f"The weight of {name} is {weight!r}; give a number above 0, its share of the progress bar.")
+    return float(weight)
+
+
 def changed(steps: dict[str, Any], changes: tuple[str, ...]) -> dict[str, Any]:
     """The steps with knobs set as `step.knob=value`. Raises WorkbenchError on a step that is not there."""
     import yaml
@@ -74,7 +84,10 @@ def changed(steps: dict[str, Any], changes: tuple[str, ...]) -> dict[str, Any]:
         name, _, knob = where.partition(".")
         if name not in steps or not knob:
             raise WorkbenchError(f"'{change}' is not step.knob=value of this recipe.{nearest(name, steps)}")
-        steps[name][knob] = yaml.safe_load(value)
+        try:
+            steps[name][knob] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            steps[name][knob] = value
     return steps
 
 
@@ -107,6 +120,6 @@ def _lookup(value: Any, made: dict[str, store.Artefact]) -> Any:
     for part in path:
         try:
             found = found[int(part)] if isinstance(found, list) else found[part]
-        except (KeyError, IndexError, ValueError):
+        except (KeyError, IndexError, ValueError, TypeError):
             raise WorkbenchError(f"The recipe's report asks for {value}, but the step's metrics have no '{part}'.") from None
     return found

@@ -129,7 +129,7 @@ def _family(path: Path, size: int, pattern: str | None) -> Family:
     if pattern in FAMILIES:
         return FAMILIES[pattern]
     if pattern:
-        return Family(pattern)
+        return Family(_compiles(pattern))
     for family in FAMILIES.values():
         if family.size == size:
             return family
@@ -139,10 +139,28 @@ def _family(path: Path, size: int, pattern: str | None) -> Family:
     )
 
 
+def _compiles(pattern: str) -> str:
+    import tokenizers
+
+    try:
+        tokenizers.Regex(pattern)
+    except Exception as error:  # the library raises bare Exception
+        raise _no_pattern(pattern, error) from None
+    return pattern
+
+
+def _no_pattern(pattern: str, error: Exception) -> WorkbenchError:
+    reason = str(error).strip().split("\n")[-1].rstrip(".")
+    return WorkbenchError(f"The pattern '{pattern}' is no regular expression ({reason}); correct it, or give one of {', '.join(FAMILIES)}.")
+
+
 def _check(backend: tokenizers.Tokenizer, ranks: dict[bytes, int], family: Family) -> None:
     import tiktoken
 
-    original: Any = tiktoken.Encoding("original", pat_str=family.regex, mergeable_ranks=ranks, special_tokens={})
+    try:
+        original: Any = tiktoken.Encoding("original", pat_str=family.regex, mergeable_ranks=ranks, special_tokens={})
+    except ValueError as error:  # its expressions are not quite those of tokenizers
+        raise _no_pattern(family.regex, error) from None
     same_ids(
         lambda text: backend.encode(text, add_special_tokens=False).ids,
         lambda text: original.encode_ordinary(unicodedata.normalize("NFC", text) if family.nfc else text),

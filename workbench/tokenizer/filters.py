@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from functools import cache, lru_cache
 
 import regex
@@ -36,7 +37,7 @@ class Filter:
         text = "".join(text for text, _ in stretches)
         if len(text) + sum(not text for text, _ in stretches) > self.max_length:
             return "too long"
-        if not self.digits and any(c.isnumeric() for c in text):
+        if not self.digits and any(unicodedata.category(c)[0] == "N" for c in text):  # isnumeric() is also true of letters: 一, 十, 万
             return "digits"
         return "" if self.script is None or self.script.has(stretches) else "other script"
 

@@ -135,7 +135,10 @@ def _config(folder: Path) -> dict[str, Any]:
         found["additional_special_tokens"] = [_content(token) for token in extra]
     template = folder / "chat_template.jinja"
     if template.is_file():
-        found["chat_template"] = template.read_text(encoding="utf-8")
+        try:
+            found["chat_template"] = template.read_text(encoding="utf-8")
+        except UnicodeDecodeError as error:
+            raise WorkbenchError(f"{template} is not UTF-8 at byte {error.start}; save it as UTF-8.") from None
     elif stated.get("chat_template"):
         found["chat_template"] = stated["chat_template"]
     return found

@@ -32,12 +32,12 @@ class Align(ModelStep):
     text: TextRef = Field(description="Text in the new language.")
     source_text: TextRef | None = Field(None, description="Text in the language the model already knows, mixed in so that it is not lost.")
     source_share: float = Field(0.2, ge=0.0, lt=1.0, description="Share of source text among the blocks, where source text is given.")
-    steps: int = Field(400, ge=1, description="Training steps at most. (LEP, arXiv:2412.21140: one pass over its text.)")
+    steps: int = Field(600, ge=1, description="Training steps at most. (LEP, arXiv:2412.21140: one pass over its text.)")
     minutes: float = Field(0.0, ge=0.0, description="Minutes at most; 0 is no limit. The learning rate falls to 0 by whichever limit is nearer.")
-    batch_size: int = Field(16, ge=1, description="Blocks per step and process (LEP: 256).")
-    block: int = Field(256, ge=8, description="Tokens per block (LEP: 1024).")
+    batch_size: int = Field(8, ge=1, description="Blocks per step and process (LEP: 256).")
+    block: int = Field(128, ge=8, description="Tokens per block (LEP: 1024).")
     learning_rate: float = Field(
-        2e-3, gt=0.0, le=1.0, description="Peak learning rate; the demo's is high because its model is small (LEP: 1e-4 Mistral, 2e-4 LLaMa-3)."
+        5e-3, gt=0.0, le=1.0, description="Peak learning rate; the demo's is high because its model is small (LEP: 1e-4 Mistral, 2e-4 LLaMa-3)."
     )
     warmup_steps: int = Field(20, ge=0, description="Steps over which the learning rate rises (LEP: 100); it falls as a cosine after them.")
     weight_decay: float = Field(0.0, ge=0.0, le=1.0, description="AdamW weight decay (LEP: 0.1).")

@@ -75,15 +75,19 @@ class Carry:
         blend = method.blend(self.task)
         first, second = self.tables(blend)
         moved = {int(s): int(t) for t, s in reversed(list(enumerate(self.task.kept))) if s >= 0}
-        settings = self.source.config | _text(self.source.config)
-        checkpoint.write(self.source, out, first, second, config=checkpoint.carried_ids(settings, moved), generation=self._generation(moved))
+        roles = {f"{role}_token_id": i for role, i in self.target_vocabulary.roles.items() if role in self.source_vocabulary.roles}
+        settings = {**_text(self.source.config), **self.source.config}
+        carried = checkpoint.carried_ids(settings, moved)
+        carried |= {key: i for key, i in roles.items() if isinstance(carried.get(key), int)}
+        checkpoint.write(self.source, out, first, second, config=carried, generation=self._generation(moved, roles))
         save(self.target_tokenizer, out)
         blend.save(out / BLEND)
         return self.counts() | {"tied": self.source.tied, "norm_ratio": norm_ratio(first, self.task.new)}
 
-    def _generation(self, moved: dict[int, int]) -> dict[str, Any]:
+    def _generation(self, moved: dict[int, int], roles: dict[str, int]) -> dict[str, Any]:
         file = self.source.path / "generation_config.json"
-        return checkpoint.carried_ids(checkpoint._read(file, ""), moved) if file.is_file() else {}
+        carried = checkpoint.carried_ids(checkpoint.read_json(file), moved) if file.is_file() else {}
+        return carried | {key: i for key, i in roles.items() if isinstance(carried.get(key), int)}
 
     def counts(self) -> dict[str, Any]:
         """Rows kept, new and dropped, and what the tables cost, before anything is written."""
@@ -110,8 +114,11 @@ def kept_rows(source: Vocabulary, target: Vocabulary, rows: int) -> np.ndarray:
     kept = np.full(target.size, -1, dtype=np.int64)
     for theirs, mine in source.overlap(target):
         kept[mine] = theirs
+    for role, mine in target.roles.items():  # one source token may play two roles that are two tokens here
+        if role in source.roles:
+            kept[mine] = source.roles[role]
     shared = min(source.size, target.size)
-    same = [i for i in range(shared) if source.token(i) == target.token(i)]
+    same = [i for i in range(shared) if source.token(i) == target.token(i) and source.identity(i) == target.identity(i)]
     kept[same] = same
     if len(same) == source.size and target.size < rows:
         kept = np.concatenate([kept, np.arange(target.size, rows)])
@@ -154,6 +161,8 @@ def explain(model: str | Path, token: str | int) -> Explanation:
     place = refs.locate(model)
     if not (place / BLEND).is_file():
         raise WorkbenchError(f"{model} was not made by a transfer, so nothing records what its vectors are made of; give the id of a transferred model.")
+    if not (place / "manifest.json").is_file():
+        raise WorkbenchError(f"{model} is a copy of a transferred model; give the id of the original, whose manifest names the source.")
     carry = store.open_artefact(place.name).step
     source, target = Vocabulary(load(refs.locate(carry.model))), Vocabulary(load(place))
     row = target.find(token)

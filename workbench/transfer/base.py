@@ -18,7 +18,7 @@ import numpy as np
 
 from ..errors import WorkbenchError
 from ..specs import Options
-from .draw import BLOCK, Draw
+from .draw import BLOCK, Draw, statistics
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -107,6 +107,7 @@ class Blend:
         mix = self.output_mix if role == "output" and self.output_mix is not None else self.mix
         out = torch.empty((len(self.kind), table.shape[1]), dtype=table.dtype)
         shared = [self._weighted(row, table) for row in self.shared]
+        drawn_from = statistics(table, self.draw.spread) if self.draw else None
         for start in range(0, len(self.kind), BLOCK):
             ids = np.arange(start, min(start + BLOCK, len(self.kind)))
             for kind in np.unique(self.kind[ids]):
@@ -118,7 +119,7 @@ class Blend:
                 elif kind == SHARED:
                     rows = torch.stack([shared[i] for i in self.source[mine]])
                 else:
-                    rows = torch.from_numpy(self.draw.rows(mine, table, role))
+                    rows = torch.from_numpy(self.draw.rows(mine, drawn_from, role))
                 out[torch.from_numpy(mine)] = rows.to(table.dtype)
         if not torch.isfinite(out).all():
             bad = int((~torch.isfinite(out).all(1)).nonzero()[0])

@@ -94,7 +94,7 @@ def choose_ridge(train: Gram, held_out: Gram) -> float:
     return min(grid, key=lambda ridge: held_out.error(solve(train, ridge).x))
 
 
-def held_out_fit(train: Gram, held_out: Gram, ridge: float = 0.0) -> dict[str, float]:
+def held_out_fit(train: Gram, held_out: Gram, ridge: float = 0.0, min_norm: bool = False) -> dict[str, float]:
     """How well a map fitted on `train` predicts held-out rows, beside leaving the rows as they are (swap).
 
     R² is 1 − ‖A·X − B‖²/‖B‖²: 1 is exact, 0 no better than nothing.
@@ -103,4 +103,4 @@ def held_out_fit(train: Gram, held_out: Gram, ridge: float = 0.0) -> dict[str, f
 
     eye = torch.eye(len(train.aa), dtype=torch.float64)
     total = max(held_out.bb, 1e-300)
-    return {"r2_map": 1 - held_out.error(solve(train, ridge).x) / total, "r2_swap": 1 - held_out.error(eye) / total, "held_out_rows": held_out.rows}
+    return {"r2_map": 1 - held_out.error(solve(train, ridge, min_norm).x) / total, "r2_swap": 1 - held_out.error(eye) / total, "held_out_rows": held_out.rows}

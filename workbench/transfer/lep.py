@@ -75,6 +75,10 @@ class Side:
 
         return Vocabulary(self.tokenizer)
 
+    def check_finite(self, rows: torch.Tensor, which: str) -> None:
+        if not rows.isfinite().all():
+            raise WorkbenchError(f"The {which} table of the {self.role} model holds NaN or infinity; repair that model.")
+
     def table(self, which: Literal["input", "output"]) -> torch.Tensor:
         return self.checkpoint.input() if which == "input" else self.checkpoint.output()
 
@@ -115,7 +119,7 @@ class Trio:
 
     @cached_property
     def shared_ids(self) -> np.ndarray:
-        """Base ids whose token the instruct tokenizer has at the same id, specials and added tokens left out."""
+        """Base ids whose token the instruct tokenizer has at the same id, special tokens left out."""
         base, instruct = self.base.vocabulary, self.instruct.vocabulary
         return np.array(
             [i for i in range(min(base.size, instruct.size)) if base.identity(i).kind != "special" and base.token(i) == instruct.token(i)], dtype=np.int64
@@ -157,6 +161,8 @@ class Trio:
         first, second = self.base.table(which), self.instruct.table(which)
         for start in range(0, rows.shape[0], BLOCK):
             a, b = _combine(rows[start : start + BLOCK], first), _combine(rows[start : start + BLOCK], second)
+            for side, part in ((self.base, a), (self.instruct, b)):
+                side.check_finite(part, which)
             used = (a != 0).any(1) & (b != 0).any(1)
             yield a[used], b[used]
 
@@ -174,7 +180,9 @@ class Trio:
         ridge = choose_ridge(train, held_out) if auto_ridge else 0.0
         fitted = solve(train + held_out, ridge, min_norm)
         eye = torch.eye(len(fitted.x), dtype=torch.float64)
-        return fitted.x, fitted.report | held_out_fit(train, held_out, ridge) | {"distance_from_identity": float((fitted.x - eye).norm() / eye.norm())}
+        return fitted.x, fitted.report | held_out_fit(train, held_out, ridge, min_norm) | {
+            "distance_from_identity": float((fitted.x - eye).norm() / eye.norm())
+        }
 
     @cached_property
     def added(self) -> list[str]:
@@ -208,7 +216,21 @@ class Trio:
             out[start : start + len(rows)] = rows.to(out.dtype) if x is None else (rows.double() @ x).to(out.dtype)
         for old, token in self.instruct.tokenizer.added_tokens_decoder.items():
             out[ids[token.content]] = instruct[old]
+        self.adapted.check_finite(adapted, which)
+        if not out.isfinite().all():
+            raise WorkbenchError(
+                f"The new {which} table does not fit into {str(out.dtype).removeprefix('torch.')}; use an instruct model stored in bf16 or fp32."
+            )
         return out
+
+    @cached_property
+    def changed_layers(self) -> bool:
+        """Whether the adapted model's layers differ from the base's: what was learnt there does not come along."""
+        import torch
+
+        base, adapted = self.base.checkpoint, self.adapted.checkpoint
+        names = [n for n in base.shards if n in adapted.shards and n not in (base.input_name, base.output_name)]
+        return any(not torch.equal(base.tensor(n), adapted.tensor(n)) for n in names)
 
     def write(self, variant: Variant, out: Path, progress: Progress, auto_ridge: bool = False, min_norm: bool = False) -> dict[str, Any]:
         """Fit, propagate, write the result into `out`; returns the diagnostics."""
@@ -226,10 +248,13 @@ class Trio:
         moved = {old: ids[token] for token, old in self.instruct.tokenizer.get_vocab().items() if token in ids}
         source = self.instruct.checkpoint
         generation = source.path / "generation_config.json"
-        carried = checkpoint.carried_ids(checkpoint._read(generation, ""), moved) if generation.is_file() else {}
+        carried = checkpoint.carried_ids(checkpoint.read_json(generation), moved) if generation.is_file() else {}
         checkpoint.write(source, out, tables["input"], tables.get("output"), config=checkpoint.carried_ids(source.config, moved), generation=carried)
         save(result, out)
-        return {"variant": variant, "rows": len(tables["input"]), "tied": tied, "added_tokens": len(self.added), **report, "warnings": verdict(variant, report)}
+        warnings = verdict(variant, report)
+        if self.changed_layers:
+            warnings.append("The adapted model's layers were trained too; only its tables are carried over, what its layers learnt stays behind.")
+        return {"variant": variant, "rows": len(tables["input"]), "tied": tied, "added_tokens": len(self.added), **report, "warnings": warnings}
 
 
 def verdict(variant: Variant, report: dict[str, dict[str, Any]]) -> list[str]:

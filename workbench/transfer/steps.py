@@ -69,5 +69,5 @@ class Explain(Step):
     token: str = Field(description="The token, as its text (with a leading space where it starts a word) or as #id.")
 
     def run(self, out: Path, progress: Progress) -> dict[str, Any]:
-        found = asdict(explain(self.model, int(self.token[1:]) if self.token[:1] == "#" and self.token[1:].isdigit() else self.token))
+        found = asdict(explain(self.model, int(self.token[1:]) if self.token[:1] == "#" and self.token[1:].isdecimal() else self.token))
         return {"text": found.pop("text"), **found}

@@ -9,13 +9,13 @@ from typing import Any
 
 import gradio as gr
 
-from ... import artefacts, devices, plots, refs, steps, store
+from ... import artefacts, devices, refs, steps, store
 from .. import chain
 from ..forms import Form
 from ..messages import empty
 from ..panel import JobPanel, recent
 from ..shell import Shell
-from ..tables import Table, drawn, figure
+from ..tables import Table
 
 NAME = "Start"
 ABOUT = "Teach a language model a new language, step by step: see what each step changes, and compare the result with the original."
@@ -27,6 +27,27 @@ STAGES = (
     ("trained", "Training", "training", "align them on text"),
     ("lep", "LEP", "transfer", "carry over to the chat model"),
     ("chat", "Chat", "chat", "compare side by side"),
+)
+# What a recipe's numbers mean, under the names of its report; a name that is not here is shown as it is.
+MEANINGS = {
+    "tokens_per_word": ("Tokens per word", "How many tokens a word of Russian text is cut into. Fewer is better: faster, and more text in one context."),
+    "bits_per_byte": (
+        "Bits per byte, Russian",
+        "How badly the base model predicts Russian text it was not trained on. Fewer is better. Untrained: the new vectors are filled in, nothing has learned.",
+    ),
+    "bits_per_byte_english": (
+        "Bits per byte, English",
+        "The same for English: what the training cost the language that the model knew before. A rise is a loss.",
+    ),
+    "right_answers": (
+        "Right answers in Russian",
+        "Share of held-out Russian questions answered with exactly the expected words; the original, and the chat model that each variant of LEP made.",
+    ),
+}
+SHARES = ("right_answers",)
+SMALL = (
+    "These are very small models of a small invented world, trained for about a minute: the numbers show how the steps work, not how well large models do. "
+    "Two replies are an example, not a measurement."
 )
 GO = """element.addEventListener('click', (event) => {
   const card = event.target.closest('[data-page]');
@@ -44,12 +65,9 @@ def build(shell: Shell) -> None:
         form = Form(steps.find("recipe"))
     panel = JobPanel(shell, form, "Run the whole demo")
     knobs.render()
+    numbers = gr.HTML("", elem_id="demo-numbers")
     replies = gr.HTML("", elem_id="demo-replies")
-    with gr.Row():
-        with gr.Column(min_width=380):
-            chart = figure()
-        with gr.Column(min_width=380):
-            table = Table("Before and after", "demo")
+    table = Table("The same numbers as a table", "demo", 300)
     with gr.Row():
         with gr.Column(scale=3, min_width=420):
             gr.Markdown("### Made lately", elem_classes="section")
@@ -70,14 +88,11 @@ def build(shell: Shell) -> None:
     def show(job: str) -> list[Any]:
         found = next((s for s in recent(("recipe",)) if s.id == job), None)
         metrics = (found.result or {}).get("metrics", {}) if found else {}
-        rows = report(metrics)
-        bits = [row for row in rows if row["measure"] == "bits per byte"]
-        drawing = plots.bars(bits, "value", "when", "Bits per byte of the new language (fewer is better)", "bits per byte") if bits else None
-        return [replies_html(metrics), drawn(drawing), *table.update(rows)]
+        return [numbers_html(metrics), replies_html(metrics), *table.update(report(metrics))]
 
     journey.click(go, None, shell.tabs, **shell.quiet)
     shell.world.change(renew, None, [journey, nothing, machine, *made.parts], **shell.quiet)
-    panel.finished.change(show, panel.finished, [replies, chart, *table.parts], **shell.quiet)
+    panel.finished.change(show, panel.finished, [numbers, replies, *table.parts], **shell.quiet)
 
 
 def journey_html() -> str:
@@ -110,8 +125,34 @@ def lately(artefact: store.Artefact) -> dict[str, Any]:
 
 def report(metrics: dict[str, Any]) -> list[dict[str, Any]]:
     """The short table of a recipe: every group of numbers that it reports, one number a row."""
-    groups = {name: found for name, found in metrics.items() if isinstance(found, dict) and all(isinstance(v, (int, float)) for v in found.values())}
-    return [{"measure": name.replace("_", " "), "when": when, "value": value} for name, found in groups.items() for when, value in found.items()]
+    return [
+        {"measure": name.replace("_", " "), "when": when.replace("_", " "), "value": value}
+        for name, group in groups_of(metrics).items()
+        for when, value in group.items()
+    ]
+
+
+def groups_of(metrics: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """What a recipe reports as numbers under a name each, whatever it calls them."""
+    named = {name: group for name, group in metrics.items() if isinstance(group, dict)}
+    found = {name: {k: v for k, v in group.items() if isinstance(v, (int, float))} for name, group in named.items()}
+    return {name: group for name, group in found.items() if group}
+
+
+def numbers_html(metrics: dict[str, Any]) -> str:
+    """One card a group: what the numbers mean, and each with a bar as long as it is."""
+    cards = []
+    for name, group in groups_of(metrics).items():
+        title, about = MEANINGS.get(name, (name.replace("_", " ").capitalize(), ""))
+        share = name in SHARES
+        most = 1.0 if share else max(*map(abs, group.values()), 1e-9)
+        lines = "".join(
+            f'<li class="{"a" if n == 0 else "b"}"><span>{html.escape(when.replace("_", " "))}</span>'
+            f'<i><em style="width:{100 * min(abs(value) / most, 1):.1f}%"></em></i><b>{f"{value:.0%}" if share else f"{value:.2f}"}</b></li>'
+            for n, (when, value) in enumerate(group.items())
+        )
+        cards.append(f'<div class="measure"><h4>{html.escape(title)}</h4><p>{html.escape(about)}</p><ul>{lines}</ul></div>')
+    return f'<div class="two">{"".join(cards)}</div><p class="small">{html.escape(SMALL)}</p>' if cards else ""
 
 
 def replies_html(metrics: dict[str, Any]) -> str:
@@ -121,7 +162,7 @@ def replies_html(metrics: dict[str, Any]) -> str:
         side = "ab"[min(number, 1)]
         asked = f'<div class="turn user" dir="auto">{html.escape(str(metrics.get("question", "")))}</div>'
         said = f'<div class="turn assistant" dir="auto">{html.escape(str(text)) or "(nothing)"}</div>'
-        sides.append(f'<div class="talk short {side}"><span class="side-title {side}">{html.escape(title)}</span>{asked}{said}</div>')
+        sides.append(f'<div class="talk short {side}"><span class="side-title {side}">{html.escape(title.capitalize())}</span>{asked}{said}</div>')
     return f'<div class="two">{"".join(sides)}</div>' if sides else ""
 
 

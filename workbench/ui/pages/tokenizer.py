@@ -18,7 +18,7 @@ from ..tables import Table
 
 NAME = "Tokenizer"
 ABOUT = "Add tokens of the new language to a vocabulary without moving an old one, then see how the same text is cut before and after."
-EXAMPLE = "Медведь живёт в лесу. The bear lives in the forest."
+EXAMPLE = "Учительница живёт в Москве и работает в библиотеке. Martin lives in Paris."
 CHARACTERS = 1_500  # of the live text
 TOKENS = 3_000  # of the list of new tokens
 DEMO_TOKENS = 1_000  # the demo world has hardly more words

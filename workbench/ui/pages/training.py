@@ -15,7 +15,7 @@ from ..shell import Shell
 from ..tables import Table, drawn, figure
 
 NAME = "Training"
-ABOUT = "Only the new vectors learn (stage “align”), or more if you say so. Bits per byte can be compared across vocabularies; loss per token cannot."
+ABOUT = "Only embeddings and head learn (stage “align”). Bits per byte can be compared across vocabularies; loss per token cannot."
 
 
 def build(shell: Shell) -> None:

@@ -75,7 +75,7 @@ def _why(shell: Shell) -> None:
     with gr.Row():
         model = gr.Dropdown(transferred(), label="Model", info="A model that a transfer made.", allow_custom_value=True, scale=2, elem_id="why-model")
         token = gr.Textbox(
-            label="Token", info="Its text, with a space in front where it starts a word, or #id.", placeholder=" медведь", scale=2, elem_id="why-token"
+            label="Token", info="Its text, with a space in front where it starts a word, or #id.", placeholder=" Москве", scale=2, elem_id="why-token"
         )
         ask = gr.Button("Explain", scale=0, min_width=140, elem_id="why-ask", elem_classes="at-the-end")
     said = gr.HTML(
