@@ -43,3 +43,11 @@ def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(WorkbenchError, match="hub did not give it"):
         wb.run(Import(source="nobody/nothing"))
     assert wb.store.artefacts() == []
+
+
+def test_an_export_touches_nothing_that_was_there(tmp_path: Path) -> None:
+    made = wb.run(Import(source=tiny.tokenizer(tmp_path / "t")))
+    (tmp_path / ".out.part").mkdir()
+    (tmp_path / ".out.part" / "precious").touch()
+    wb.run(Export(artefact=made.id, to=str(tmp_path / "out")))
+    assert (tmp_path / ".out.part" / "precious").exists()

@@ -48,6 +48,11 @@ def test_json_is_exactly_one_object(capsys) -> None:
         (["transfer", "--model", "nowhere-at-all", "--tokenizer", "x"], "is no artefact, file, folder or hub id"),
         (["jobs", "--spec", "missing.json"], "cannot be read as JSON"),
         (["train", "--stage", "allign"], "align"),
+        (["corpus", "a.txt", "--source", "b.txt"], "given twice"),
+        (["jobs", "--limit", "0"], "greater than or equal to 1"),
+        (["import", ""], "at least 1 character"),
+        (["import", "x" * 400], "is no artefact"),
+        (["transfer", "explain", "nothing", "#²"], "is no artefact"),
     ],
 )
 def test_bad_input_is_one_line_on_stderr_and_exit_code_2(capsys, words, says) -> None:

@@ -45,7 +45,7 @@ def test_before_and_after_leaves_out_what_was_not_measured() -> None:
 def test_curves_come_from_metric_events() -> None:
     metrics = [{"step": 1, "loss": 3.0}, {"step": 2, "loss": 2.0, "learning_rate": 0.1}, {"step": 2, "bits_per_byte_target": 1.2}]
     assert list(plots.loss(metrics).data[0].y) == [3.0, 2.0]
-    assert [line.name for line in plots.convergence(metrics).data] == ["bits per byte target"]
+    assert [line.name for line in plots.convergence(metrics).data] == ["target"]
 
 
 def test_the_histogram_leaves_out_empty_ends() -> None:

@@ -226,3 +226,24 @@ def test_ridge_goes_from_least_squares_to_the_identity_and_helps_when_rows_are_f
     eye = torch.eye(40, dtype=torch.float64)
     assert torch.allclose(solve(train, 1e12).x, eye, atol=1e-6)
     assert torch.allclose(solve(train, 1e-9).x, solve(train).x, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("role", ["base", "adapted", "instruct"])
+def test_numbers_that_are_none_are_an_error_that_names_the_model(world, tmp_path, role) -> None:
+    def spoil(table: torch.Tensor, name: str) -> torch.Tensor:
+        return torch.cat([table[:50], torch.full((1, WIDTH), float("nan")), table[51:]])
+
+    models = {"base": world["base"], "adapted": world["adapted"], "instruct": world["base"]}
+    models[role] = retable(models[role], tmp_path / "spoilt", spoil)
+    with pytest.raises(WorkbenchError, match=f"table of the {role} model holds NaN"):
+        Lep(**models, variant="overlap" if role != "adapted" else "swap").run(tmp_path, Progress())
+
+
+def test_layers_that_were_trained_are_said_to_stay_behind(world, tmp_path) -> None:
+    changed = retable(world["adapted"], tmp_path / "changed", lambda t, _: t)
+    tensors = load_file(changed / "model.safetensors")
+    tensors["model.norm.weight"] += 1
+    save_file(tensors, changed / "model.safetensors", metadata={"format": "pt"})
+    _, report = run(world, world["base"], "swap", tmp_path / "out", changed)
+    assert any("layers were trained too" in warning for warning in report["warnings"])
+    assert run(world, world["base"], "swap", tmp_path / "out2")[1]["warnings"] == []

@@ -187,3 +187,36 @@ def test_nan_in_a_used_source_row_is_an_error(carry: Carry) -> None:
     table[Subtokens().blend(carry.task).terms(int(carry.task.new[0]))[0][0]] = float("nan")
     with pytest.raises(WorkbenchError, match="repair the source model"):
         Subtokens().blend(carry.task).fill(table)
+
+
+def test_one_source_token_in_two_roles_fills_both_and_the_configs_follow_the_roles(tmp_path: Path) -> None:
+    """GPT-2 and its kin have one token that both begins and ends."""
+    import json
+
+    from transformers import PreTrainedTokenizerFast
+
+    source = tiny.tokenizer(tmp_path / "source", specials=["<|endoftext|>"])
+    fast = PreTrainedTokenizerFast(tokenizer_object=load(source).backend_tokenizer, bos_token="<|endoftext|>", eos_token="<|endoftext|>")
+    tiny.model(save(fast, source))
+    for name in ("config.json", "generation_config.json"):
+        settings = json.loads((source / name).read_text()) | {"bos_token_id": 0, "eos_token_id": 0}
+        (source / name).write_text(json.dumps(settings))
+    carry = Carry.open(source, tiny.tokenizer(tmp_path / "target"))
+    assert carry.task.kept[:2].tolist() == [0, 0]
+    (tmp_path / "made").mkdir()
+    carry.write(Mean(), tmp_path / "made")
+    config = json.loads((tmp_path / "made" / "config.json").read_text())
+    assert (config["bos_token_id"], config["eos_token_id"]) == (0, 1)
+
+
+def test_explaining_a_copy_asks_for_the_original(tmp_path: Path) -> None:
+    import shutil
+
+    import workbench as wb
+
+    base = tiny.folder(tmp_path / "base")
+    made = wb.run(Transfer(model=base, tokenizer=base))
+    shutil.copytree(made.path, tmp_path / "copy")
+    (tmp_path / "copy" / "manifest.json").unlink()
+    with pytest.raises(WorkbenchError, match="give the id of the original"):
+        explain(tmp_path / "copy", "#5")

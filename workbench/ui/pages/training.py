@@ -55,13 +55,20 @@ def build(shell: Shell) -> None:
 
 
 def watch(shot: Snapshot) -> list[Any]:
-    """Curves and samples of the running (or newest) training; bits per byte before and after once it is done."""
-    metrics = shot.metrics
+    """Curves and samples of the running (or newest) training; the last measurement once it is done."""
+    metrics = [*shot.metrics, *measured_after(shot)]
     loss = plots.loss(metrics) if any("loss" in m for m in metrics) else None
     bits = plots.convergence(metrics) if any("bits_per_byte" in key for m in metrics for key in m) else None
-    if bits is None and shot.result and isinstance(found := shot.result["metrics"].get("bits_per_byte"), dict):
-        bits = plots.before_after(found)
     return [drawn(loss), drawn(bits), samples_html(shot)]
+
+
+def measured_after(shot: Snapshot) -> list[dict[str, Any]]:
+    """The measurement after the last step, which only the result has: the end of the curves."""
+    found = (shot.result or {}).get("metrics", {})
+    bits, last = found.get("bits_per_byte"), found.get("steps")
+    if not isinstance(bits, dict) or not last:
+        return []
+    return [{"step": last} | {f"bits_per_byte_{name}": pair["after"] for name, pair in bits.items() if pair.get("after") is not None}]
 
 
 def samples_html(shot: Snapshot) -> str:
