@@ -36,12 +36,6 @@ def test_bits_per_byte_takes_the_rows_of_one_text() -> None:
     assert list(plots.bits_per_byte(rows, "ru").data[0].x) == [2.0]
 
 
-def test_before_and_after_leaves_out_what_was_not_measured() -> None:
-    figure = plots.before_after({"target": {"before": 2.0, "after": 1.0}, "source": {"before": 1.5, "after": None}})
-    assert list(figure.data[0].x) == [2.0, 1.0, 1.5]
-    assert list(figure.data[0].marker.color) == [plots.A, plots.B, plots.A]
-
-
 def test_curves_come_from_metric_events() -> None:
     metrics = [{"step": 1, "loss": 3.0}, {"step": 2, "loss": 2.0, "learning_rate": 0.1}, {"step": 2, "bits_per_byte_target": 1.2}]
     assert list(plots.loss(metrics).data[0].y) == [3.0, 2.0]

@@ -71,13 +71,6 @@ def bits_per_byte(rows: Sequence[Row], text: str = "") -> go.Figure:
     return bars(rows, "value", "model", f"Bits per byte{f' of {text}' if text else ''} (fewer is better)", "bits per byte")
 
 
-def before_after(found: Mapping[str, Mapping[str, float | None]]) -> go.Figure:
-    """Bits per byte before and after a training, from its metrics: {"target": {"before": …, "after": …}, …}."""
-    rows = [{"name": f"{text}, {when}", "value": pair[when]} for text, pair in found.items() for when in ("before", "after") if pair.get(when) is not None]
-    figure = bars(rows, "value", title="Bits per byte, before and after (fewer is better)", unit="bits per byte")
-    return figure.update_traces(marker_color=[A if row["name"].endswith("before") else B for row in rows])
-
-
 def rows_kept(counts: Row) -> go.Figure:
     """What a transfer keeps, makes and drops, as one bar."""
     figure = go.Figure()

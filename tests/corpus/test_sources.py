@@ -18,7 +18,7 @@ from .conftest import DOCUMENTS, write
 texts = st.lists(st.text(max_size=8).filter(str.strip), min_size=1, max_size=40)
 shares = st.floats(0, 0.49)
 seeds = st.integers(0, 2**40)
-some = settings(max_examples=40, deadline=None)
+some = settings(max_examples=25, deadline=None)
 
 
 def parts(opened):

@@ -235,7 +235,7 @@ def test_digits_are_those_of_any_script(text: str) -> None:
 
 
 def test_chinese_words_with_numerals_are_learned(bases: dict) -> None:
-    made = extend(bases["sentencepiece"], ["一个人 十分 三月 万一"] * 3, Extension(new_tokens=30, script="Han"))
+    made = extend(bases["sentencepiece"], ["一个 十分 三月 万一"] * 3, Extension(new_tokens=30, script="Han"))
     assert {"一个", "十分", "三月", "万一"} <= {piece.removeprefix("▁") for piece in made.tokenizer.get_vocab()}
 
 

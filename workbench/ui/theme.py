@@ -38,6 +38,7 @@ def theme() -> gr.themes.Base:
         block_title_text_weight="600", block_info_text_size="*text_sm", input_border_width="1px", layout_gap="12px",
         border_color_primary="*neutral_200", border_color_primary_dark="*neutral_700",
         input_background_fill="#ffffff", input_background_fill_dark="*neutral_950", input_border_color="*neutral_300", input_border_color_dark="*neutral_700",
+        checkbox_border_color="*neutral_400", checkbox_border_color_dark="*neutral_500",
         button_primary_background_fill="*primary_600", button_primary_background_fill_hover="*primary_700", button_primary_text_color="white",
         button_primary_background_fill_dark="*primary_600", button_primary_background_fill_hover_dark="*primary_500",
         button_secondary_background_fill="#fffefc", button_secondary_background_fill_hover="*neutral_100", button_secondary_border_color="*neutral_300",

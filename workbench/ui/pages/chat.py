@@ -26,7 +26,7 @@ NAME = "Chat"
 ABOUT = "One question, two models, the same seed. Enter sends, Esc stops."
 SIDES = {"a": "Original", "b": "Adapted"}
 EVERY = 0.08  # seconds between two updates of a side
-NOTHING = "Choose a model above, or load the demo; then ask something, for example: Анна живёт в Москве. Мартин живёт в Париже. Где живёт Мартин?"
+NOTHING = "Load the demo or choose a model above; then ask, for example: Анна живёт в Москве. Мартин живёт в Париже. Где живёт Мартин?"
 NO_LEP = "There is no adapted chat model yet: run LEP on the Transfer page, or the whole demo on the Start page."
 
 _stops: dict[tuple[str, str], threading.Event] = {}

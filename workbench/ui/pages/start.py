@@ -33,7 +33,8 @@ MEANINGS = {
     "tokens_per_word": ("Tokens per word", "How many tokens a word of Russian text is cut into. Fewer is better: faster, and more text in one context."),
     "bits_per_byte": (
         "Bits per byte, Russian",
-        "How badly the base model predicts Russian text it was not trained on. Fewer is better. Untrained: the new vectors are filled in, nothing has learned.",
+        "How badly a base model predicts Russian text that it has not seen; fewer is better. "
+        "Before: the original, with its old tokens. Untrained: with new vectors, nothing learned yet.",
     ),
     "bits_per_byte_english": (
         "Bits per byte, English",
@@ -58,7 +59,8 @@ GO = """element.addEventListener('click', (event) => {
 def build(shell: Shell) -> None:
     journey = gr.HTML(journey_html(), js_on_load=GO, elem_id="journey")
     gr.Markdown(
-        "### The whole demo in one click\nFrom an English model to one that reads and answers in Russian, with models that come with the workbench.",
+        "### The whole demo in one click\nFrom a model that reads Russian in crumbs to one that reads it in words, with models that come with the workbench; "
+        "the numbers say what was won and what was lost.",
         elem_classes="section",
     )
     with gr.Accordion("Change a knob of the demo", open=False, render=False) as knobs:

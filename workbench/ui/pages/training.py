@@ -89,11 +89,21 @@ def texts_of(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def verdict(rows: list[dict[str, Any]]) -> str:
-    """First against last model, in words."""
+    """Every model of the journey in words, and the last against the first: better, worse, or no clear difference."""
     said = []
     for text in texts_of(rows):
         mine = [row for row in rows if row["text"] == text and row["measure"] == "bits_per_byte"]
         if len(mine) > 1:
             first, last = mine[0], mine[-1]
-            said.append(f"{text}: {first['value']:.3f} bits per byte for {first['model']}, {last['value']:.3f} for {last['model']}.")
-    return notes(said, "good")
+            values = ", ".join(f"{row['value']:.3f} for {row['model']}" for row in mine)
+            kind, word = against(first, last)
+            said.append(notes([f"{text}, bits per byte (fewer is better): {values}. The last is {word} than the first."], kind))
+    return "".join(said)
+
+
+def against(first: dict[str, Any], last: dict[str, Any]) -> tuple[str, str]:
+    """(kind of note, how the last compares); intervals that overlap are no clear difference."""
+    change = 100 * (last["value"] / first["value"] - 1)
+    if last["low"] <= first["high"] and first["low"] <= last["high"]:
+        return "good", f"not clearly better or worse ({change:+.0f} %, within the intervals)"
+    return ("good", f"{-change:.0f} % better") if change < 0 else ("warning", f"{change:.0f} % worse")
