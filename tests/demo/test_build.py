@@ -102,7 +102,7 @@ def test_rows_are_decided_by_the_seed_and_of_every_kind() -> None:
 def test_the_shipped_models_are_small_and_as_good_as_they_say() -> None:
     from workbench import refs
     from workbench.demo.measure import lookup
-    from workbench.evaluation.steps import load
+    from workbench.models import open_model as load
 
     shipped = refs.demo_folder()
     assert sum(p.stat().st_size for p in shipped.rglob("*")) < 20e6

@@ -77,18 +77,9 @@ def load(reference: str | Path, device: str = "auto", dtype: str = "auto") -> Ch
 
 @functools.lru_cache(maxsize=4)
 def _load(place: Path, stamp: float, device: str, dtype: str) -> Chatter:
-    from transformers import AutoModelForCausalLM
+    from ..models import open_model
 
-    from .. import devices
-    from ..checkpoint import Checkpoint
-    from ..tokenizer import load as load_tokenizer
-
-    tokenizer = load_tokenizer(place)
-    Checkpoint.open(place).check_fits(max(tokenizer.get_vocab().values()) + 1)
-    where = devices.pick(device)
-    model = (
-        AutoModelForCausalLM.from_pretrained(place, dtype=devices.number_format(dtype, where), use_safetensors=True, trust_remote_code=False).to(where).eval()
-    )
+    model, tokenizer = open_model(place, device, dtype)
     return Chatter(str(place), model, tokenizer, fingerprint(model), threading.Lock())
 
 

@@ -41,11 +41,12 @@ class Evaluate(ModelStep):
         return {"rows": rows}
 
     def _measure(self, reference: str, texts: dict[str, list[str]], questions: list[dict[str, Any]], progress: Progress) -> list[dict[str, Any]]:
+        from ..models import open_model
         from .asking import exact_match
         from .bits import bits_per_byte
 
         progress.at(0, f"loading {reference}")
-        model, tokenizer = load(reference, self.device, self.dtype)
+        model, tokenizer = open_model(reference, self.device, self.dtype)
         rows = []
         for n, (name, documents) in enumerate(texts.items()):
             progress.at((n + 1) / 4, f"{reference}: bits per byte of {getattr(self, name)}")
@@ -58,17 +59,3 @@ class Evaluate(ModelStep):
             asked = exact_match(model, tokenizer, questions, batch_size=self.batch_size)
             rows.append({"measure": "exact_match", "text": self.questions, "value": asked.score, "low": asked.low, "high": asked.high, "n": asked.n})
         return rows
-
-
-def load(reference: str, device: str = "auto", dtype: str = "auto") -> tuple[Any, Any]:
-    """(model in evaluation mode, tokenizer) of a reference. Raises WorkbenchError where the two do not fit."""
-    from transformers import AutoModelForCausalLM
-
-    from .. import checkpoint, devices, refs, tokenizer
-
-    place = refs.locate(reference)
-    tokens = tokenizer.load(place)
-    checkpoint.Checkpoint.open(place).check_fits(len(tokens))
-    chosen = devices.pick(device)
-    model = AutoModelForCausalLM.from_pretrained(place, dtype=devices.number_format(dtype, chosen), use_safetensors=True, trust_remote_code=False)
-    return model.to(chosen).eval(), tokens

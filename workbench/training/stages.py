@@ -87,14 +87,10 @@ class Align(ModelStep):
 
     def _load(self, source: Checkpoint) -> PreTrainedModel:
         """The model in fp32, its tables the only part that learns."""
-        import torch
-        from transformers import AutoModelForCausalLM
-
-        from .. import devices
+        from ..models import open_model
         from .fitting import frozen_body
 
-        model = AutoModelForCausalLM.from_pretrained(source.path, dtype=torch.float32, use_safetensors=True, trust_remote_code=False)
-        return frozen_body(model.to(devices.pick(self.device)))
+        return frozen_body(open_model(source.path, self.device, "fp32")[0])
 
     def _bits(self, model: Any, tokens: PreTrainedTokenizerFast, held_out: dict[str, list[str]]) -> dict[str, float]:
         from ..evaluation.bits import bits_per_byte

@@ -97,7 +97,7 @@ def verdict(rows: list[dict[str, Any]]) -> str:
             first, last = mine[0], mine[-1]
             values = ", ".join(f"{row['value']:.3f} for {row['model']}" for row in mine)
             kind, word = against(first, last)
-            said.append(notes([f"{text}, bits per byte (fewer is better): {values}. The last is {word} than the first."], kind))
+            said.append(notes([f"{text}, bits per byte (fewer is better): {values}. The last against the first: {word}."], kind))
     return "".join(said)
 
 

@@ -1,0 +1,29 @@
+"""A model folder, loaded to be run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import devices, refs
+from .checkpoint import Checkpoint
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+
+def open_model(reference: str | Path, device: str = "auto", dtype: str = "auto") -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+    """(model in evaluation mode, its tokenizer) of a reference; safetensors only, and never code that comes with it.
+
+    Raises WorkbenchError where the folder is no complete model or its tokenizer has more ids than it has rows.
+    """
+    from transformers import AutoModelForCausalLM
+
+    from .tokenizer import load
+
+    place = refs.locate(reference)
+    tokenizer = load(place)
+    Checkpoint.open(place).check_fits(max(tokenizer.get_vocab().values()) + 1)
+    where = devices.pick(device)
+    model = AutoModelForCausalLM.from_pretrained(place, dtype=devices.number_format(dtype, where), use_safetensors=True, trust_remote_code=False)
+    return model.to(where).eval(), tokenizer
