@@ -32,8 +32,10 @@ def convert(source: Path, folder: Path) -> Path:
     size = width // heads
     table = take(vocab, width)
     parts = {
-        "input_layernorm": take(layers, width), "self_attn.q_proj": take(layers, width, width), "self_attn.k_proj": take(layers, kv_heads * size, width),
-        "self_attn.v_proj": take(layers, kv_heads * size, width), "self_attn.o_proj": take(layers, width, width), "post_attention_layernorm": take(layers, width),
+        "input_layernorm": take(layers, width), "self_attn.q_proj": take(layers, width, width),
+        "self_attn.k_proj": take(layers, kv_heads * size, width),
+        "self_attn.v_proj": take(layers, kv_heads * size, width), "self_attn.o_proj": take(layers, width, width),
+        "post_attention_layernorm": take(layers, width),
         "mlp.gate_proj": take(layers, hidden, width), "mlp.down_proj": take(layers, width, hidden), "mlp.up_proj": take(layers, hidden, width),
     }  # fmt: skip
     # llama2.c turns neighbouring pairs of dimensions, transformers the two halves of a head.

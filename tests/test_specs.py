@@ -41,7 +41,10 @@ def by_flags(words: list[str]) -> Step:
     return specs.build(Sum, _given(_parser(Sum, (Sum,)).parse_args(words)))
 
 
-@given(st.lists(st.integers(), min_size=1), st.floats(0.1, 10), st.sampled_from(["up", "down"]), st.booleans(), st.none() | st.sampled_from(["remark", "-x", "--loud", "a b"]))
+NOTES = st.none() | st.sampled_from(["remark", "-x", "--loud", "a b"])
+
+
+@given(st.lists(st.integers(), min_size=1), st.floats(0.1, 10), st.sampled_from(["up", "down"]), st.booleans(), NOTES)
 def test_flags_json_and_code_all_give_back_the_same_step(numbers: list[int], scale: float, way: str, loud: bool, note: str | None) -> None:
     import shlex
 

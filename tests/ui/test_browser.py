@@ -199,7 +199,7 @@ def chat(page: Any) -> None:
     assert prints[0] != prints[1]
     picture(page, "7-chat")
     number(page, "#page-chat", "Max tokens", 200)
-    number(page, "#page-chat", "Temperature", 5)  # so wild that it does not end by itself
+    page.locator("#chat-temperature input[type=number]").fill("5")  # so wild that it does not end by itself
     page.evaluate(ESCAPE)
     page.locator("#question textarea").fill("И ещё?")
     page.locator("#question textarea").press("Enter")
