@@ -1,12 +1,5 @@
 """Whole journeys, written as lists of steps."""
 
-import importlib
-from typing import Any
+from ..lazy import names as _names
 
-__all__ = ["Recipe", "load", "names"]
-
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        return getattr(importlib.import_module(".run", __name__), name)
-    raise AttributeError(f"module 'workbench.recipes' has no attribute {name!r}")
+__getattr__, __dir__, __all__ = _names(__name__, run="Recipe load names")

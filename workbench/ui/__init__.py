@@ -1,13 +1,5 @@
 """The app: the only place that imports gradio."""
 
-from typing import Any
+from ..lazy import names as _names
 
-__all__ = ["App"]
-
-
-def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from .step import App
-
-        return App
-    raise AttributeError(f"module 'workbench.ui' has no attribute {name!r}")
+__getattr__, __dir__, __all__ = _names(__name__, step="App")
