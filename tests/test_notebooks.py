@@ -10,7 +10,7 @@ import workbench
 
 NOTEBOOKS = Path(workbench.__file__).parent.parent / "notebooks"
 # The suite looks at the way, not at the quality: a few steps of training do. The slow test changes nothing.
-QUICK = {'source_text="demo:en"))': 'source_text="demo:en", steps=20, eval_documents=10))', "new_tokens=400": "new_tokens=200"}
+QUICK = {"training.Align(": "training.Align(steps=20, eval_documents=10, ", "new_tokens=400": "new_tokens=200"}
 found = pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda p: p.stem)
 
 
