@@ -11,7 +11,7 @@ import tiny
 
 from workbench import jobs, store
 from workbench.errors import WorkbenchError
-from workbench.jobs import ENDED, Jobs
+from workbench.jobs import Jobs
 from workbench.steps import from_flat
 
 
@@ -78,4 +78,3 @@ def _kill(job: jobs.Job) -> None:
 def test_unknown_job() -> None:
     with pytest.raises(WorkbenchError, match="There is no job"):
         jobs.open_job("../../etc/passwd")
-    assert ENDED
