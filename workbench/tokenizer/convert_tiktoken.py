@@ -120,7 +120,7 @@ def convert_pair(vocab_file: Path, merges_file: Path, pattern: str | None = None
     merges = [tuple(line.split(" ")) for line in lines if line.strip() and not line.startswith("#version")]
     family = _family(vocab_file, 0, pattern or "gpt2")
     try:
-        return build(vocab, merges, family), family.roles  # type: ignore[arg-type]
+        return build(vocab, merges, family), family.roles  # type: ignore[arg-type] # merges that are no pairs are refused below
     except Exception as error:  # the library raises bare Exception: a merge whose part is no token, a line that is no pair
         raise WorkbenchError(f"{merges_file} does not fit {vocab_file} ({error}); give both files of one tokenizer.") from None
 

@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from .. import devices, jobs, refs
+from ..errors import WorkbenchError
 from . import chain
 from .messages import guarded
 from .panel import WORDS, Snapshot, recent
@@ -84,7 +85,7 @@ def script_of(text: str) -> str:
 
     try:
         shares = store.open_artefact(text).metrics.get("scripts") or {}
-    except Exception:
+    except WorkbenchError:  # a file or data set, not a corpus that was counted
         return "your own text"
     main = max(shares, key=shares.get) if shares else ""
     ways = {"Arabic", "Hebrew", "Syriac", "Thaana", "Nko"}
