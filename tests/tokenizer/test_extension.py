@@ -257,12 +257,14 @@ def test_bad_input_is_one_sentence(bases: dict, tmp_path: Path) -> None:
         extend(bases["byte-level"], RUSSIAN, Extension(script="Cyrilic"))
     with pytest.raises(WorkbenchError, match="no text"):
         extend(bases["byte-level"], [])
+    with pytest.raises(WorkbenchError, match=r"no letter of the script Arabic \(its letters are Cyrillic"):
+        extend(bases["byte-level"], RUSSIAN, Extension(script="Arabic"))
     (tmp_path / "cut.jsonl").write_text('{"text": "Медведь"}\n{"text": "cut \\ud83d"}\n', encoding="utf-8")
     with pytest.raises(WorkbenchError, match=r"cut\.jsonl, row 2: 'text' holds half a character"):
         extend(bases["byte-level"], corpus.open(tmp_path / "cut.jsonl", held_out=0).train)
     from tokenizers import models
 
-    with pytest.raises(WorkbenchError, match="Only a BPE"):
+    with pytest.raises(WorkbenchError, match="only BPE can be extended"):
         extend(Tokenizer(models.WordPiece({"[UNK]": 0}, unk_token="[UNK]")), RUSSIAN)
 
 

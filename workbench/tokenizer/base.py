@@ -36,7 +36,10 @@ class Base:
         self.spec: dict[str, Any] = json.loads(backend.to_str())
         model = self.spec["model"]
         if model.get("type") != "BPE" or self.kind == "wordpiece":
-            raise WorkbenchError(f"Only a BPE tokenizer can be extended, and this one is {model.get('type')}; choose another base.")
+            raise WorkbenchError(
+                f"This tokenizer is {model.get('type')}, and only BPE can be extended or optimised; make a new vocabulary with tokenizer.train instead "
+                "(substitution), or choose a BPE base."
+            )
         if any(model.get(key) for key in ("continuing_subword_prefix", "end_of_word_suffix", "dropout")):
             raise WorkbenchError(
                 "This BPE tokenizer marks word parts by prefix or suffix, or drops merges at random; choose a byte-level or SentencePiece base."
@@ -50,6 +53,11 @@ class Base:
     def cut(self, text: str) -> list[int]:
         """Ids of `text`, given in the model's alphabet, by the merges alone."""
         return [token.id for token in self.model.tokenize(text)]
+
+    def tokens(self, counts: Counter[str]) -> int:
+        """Tokens of all words, each as often as it occurs."""
+        vocab = self.spec["model"]["vocab"]
+        return sum(count * (1 if self.ignore_merges and word in vocab else len(self.cut(word))) for word, count in counts.items())
 
     def words(self, text: str) -> list[str]:
         """The words between which no merge reaches, in the model's alphabet."""

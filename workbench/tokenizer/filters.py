@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
+from collections.abc import Iterable
 from functools import cache, lru_cache
 
 import regex
 
+from ..corpus.scripts import script_shares
 from ..errors import WorkbenchError, nearest
 from .alphabet import BYTE_PIECE, MARK, Kind, from_letters, runs
 
@@ -45,6 +48,17 @@ class Filter:
         """The characters of `text` that may become tokens of their own: letters and vowel signs of the script."""
         pattern = self.script.letter_or_sign if self.script else regex.compile(r"[\p{L}\p{M}]")
         return pattern.findall(text)
+
+    def check_serves(self, words: Iterable[str]) -> None:
+        """Raise WorkbenchError where no word, given in the model's alphabet, has a letter of the script."""
+        if self.script is None or any(self.script.letter.search(self._text(word)) for word in words):
+            return
+        shares = script_shares(Counter("".join(self._text(word) for word in words)))
+        found = f"its letters are {' and '.join(list(shares)[:2])}" if shares else "it has no letters"
+        raise WorkbenchError(f"The text has no letter of the script {self.script.name} ({found}); give text of that script, or another script.")
+
+    def _text(self, word: str) -> str:
+        return "".join(text for text, _ in runs(self._bytes(word) or b""))
 
     def _bytes(self, piece: str) -> bytes | None:
         if self.kind == "byte-level":

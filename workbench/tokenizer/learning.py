@@ -88,16 +88,7 @@ class Learner:
         product = self.text[pair[0]] + self.text[pair[1]]
         if product in self.known:
             return "already a token"
-        return "" if self._cut(product) == [*pair] else "not its own text"
-
-    def _cut(self, text: str) -> list[int]:
-        """Segment by the base merges, then by the new ones: no new product is part of an old merge, so the order is by stage."""
-        ids = self.segment(text)
-        while True:
-            rank, product = min((self.order[p] for p in pairwise(ids) if p in self.order), default=(-1, -1))
-            if rank < 0:
-                return ids
-            ids = _replace(ids, self.learned.merges[rank], product)
+        return "" if go_on(self.segment(product), self.order) == [*pair] else "not its own text"
 
     def _merge(self, pair: Pair, product: int) -> None:
         self.order[pair] = (len(self.learned.merges), product)
@@ -151,16 +142,11 @@ class Learner:
             self.counts[pair] -= weight
 
 
-def _replace(word: list[int], pair: Pair, product: int) -> list[int]:
-    """The word with every occurrence of the pair merged, from the left."""
-    left, right = pair
-    out: list[int] = []
-    i, last = 0, len(word) - 1
-    while i <= last:
-        if word[i] == left and i < last and word[i + 1] == right:
-            out.append(product)
-            i += 2
-        else:
-            out.append(word[i])
-            i += 1
-    return out
+def go_on(ids: list[int], order: dict[Pair, tuple[int, int]]) -> list[int]:
+    """Apply the new merges, pair → (rank, product), to what the base merges left: no new product is part of an old merge, so the order is by stage."""
+    ids = list(ids)
+    while True:
+        rank, at = min(((order[pair][0], at) for at, pair in enumerate(pairwise(ids)) if pair in order), default=(-1, -1))
+        if rank < 0:
+            return ids
+        ids[at : at + 2] = [order[ids[at], ids[at + 1]][1]]
