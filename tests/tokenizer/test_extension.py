@@ -252,6 +252,17 @@ def test_unfinished_characters_pass_if_they_can_only_become_letters_of_the_scrip
     assert (Filter("byte-level", script, 16, False).reason(to_letters(raw)) == "") is passes
 
 
+def test_several_scripts_make_one_filter(bases: dict) -> None:
+    japanese = ["吾輩は猫である。名前はまだ無い。", "猫はカタカナを読まない。吾輩はここで始めて人間というものを見た。"] * 3
+    for base in bases.values():
+        made = extend(base, japanese, Extension(new_tokens=60, script="Han+Hiragana+Katakana"))
+        assert made.report.new > 20
+        assert len(encode(made.tokenizer, japanese[0])) < len(encode(base, japanese[0])) * 0.8
+        assert all(encode(made.tokenizer, text) == encode(base, text) for text in RUSSIAN + ENGLISH + KOREAN)
+    with pytest.raises(WorkbenchError, match=r"'Hiragama' is no Unicode script\. Did you mean Hiragana\? Join several by \+"):
+        extend(bases["byte-level"], japanese, Extension(script="Han+Hiragama"))
+
+
 def test_bad_input_is_one_sentence(bases: dict, tmp_path: Path) -> None:
     with pytest.raises(WorkbenchError, match=r"no Unicode script\. Did you mean Cyrillic"):
         extend(bases["byte-level"], RUSSIAN, Extension(script="Cyrilic"))

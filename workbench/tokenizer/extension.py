@@ -35,7 +35,9 @@ class Extension(Options):
     new_tokens: int | None = Field(
         None, ge=0, le=1_000_000, description=f"Add at most this many tokens; if left out, {LEARNED:,} learned from text, or all of a donor or word list."
     )
-    script: str | None = Field(None, description="Add only tokens of this Unicode script (Cyrillic, Arabic, Hangul…); other text then keeps its encoding.")
+    script: str | None = Field(
+        None, description="Add only tokens of this Unicode script (Cyrillic, Arabic, Hangul, Han+Hiragana+Katakana…); other text then keeps its encoding."
+    )
     max_length: int = Field(16, ge=1, le=256, description="Longest new token, in characters.", json_schema_extra={"advanced": True})
     min_frequency: int = Field(2, ge=1, description="Stop when no pair occurs this often in the text.", json_schema_extra={"advanced": True})
     digits: bool = Field(False, description="Allow digits in new tokens.", json_schema_extra={"advanced": True})

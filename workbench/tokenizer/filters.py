@@ -67,16 +67,18 @@ class Filter:
 
 
 class Script:
-    """One Unicode script (with the characters it shares with others, Script_Extensions, as far as they are letters)."""
+    """A Unicode script, or several joined by "+" (with the characters it shares with others, Script_Extensions, as far as they are letters)."""
 
     def __init__(self, name: str, digits: bool) -> None:
-        try:
-            regex.compile(rf"\p{{scx={name}}}")
-        except regex.error:
-            raise WorkbenchError(f"'{name}' is no Unicode script.{nearest(name, SCRIPTS)}") from None
-        own = rf"\p{{scx={name}}}"
+        names = [part.strip() for part in name.split("+")]
+        for part in names:
+            try:
+                regex.compile(rf"\p{{scx={part}}}")
+            except regex.error:
+                raise WorkbenchError(f"'{part}' is no Unicode script.{nearest(part, SCRIPTS)} Join several by +, as in Han+Hiragana+Katakana.") from None
+        own = "[" + "".join(rf"\p{{scx={part}}}" for part in names) + "]"
         # A mark that Latin shares (U+0301) is written in any text; only the script's own signs (vowels of Devanagari) belong to it.
-        signs = r"\p{M}" if name.lower() in ("latin", "latn") else r"[\p{M}--\p{scx=Latin}]"
+        signs = r"\p{M}" if {"latin", "latn"} & {part.lower() for part in names} else r"[\p{M}--\p{scx=Latin}]"
         number = rf"[\p{{N}}&&{own}]" if digits else ""
         self.name = name
         self.letter = regex.compile(rf"(?V1)[\p{{L}}&&{own}]")
