@@ -12,7 +12,10 @@ from .specs import Step, build, stage_of
 STEPS = (
     "corpus.steps:Corpus",
     "tokenizer.steps:Extend",
+    "tokenizer.steps:Optimize",
+    "tokenizer.steps:Train",
     "fertility.steps:Fertility",
+    "fertility.sweeping:Sweep",
     "transfer.steps:Transfer",
     "transfer.steps:Preview",
     "transfer.steps:Explain",

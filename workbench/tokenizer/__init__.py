@@ -6,4 +6,16 @@ no submodule has the name of a public function.
 
 from ..lazy import names as _names
 
-__getattr__, __dir__, __all__ = _names(__name__, loading="load save", extension="extend Extended Extension Report", inspection="chips Chip", steps="Extend")
+__getattr__, __dir__, __all__ = _names(
+    __name__,
+    loading="load save",
+    extension="extend Extended Extension Report",
+    splicing="splice add_words",
+    fresh="train Trained Training TrainingReport",
+    optimization="optimize Optimization OptimizationReport Optimized",
+    inspection="chips Chip",
+    tracing="trace Trace Tracer",
+    comparison="compare Comparison",
+    biographies="biography Biography",
+    steps="Extend Train Optimize",
+)

@@ -72,7 +72,7 @@ class Base:
         spaced = 0
         for n, text in enumerate(texts):
             words = self.words(text)
-            if n < 200 and self.kind == "metaspace":
+            if n < 200 and self.kind == "metaspace" and self.backend.pre_tokenizer is None:  # else it is that which keeps words apart
                 self._assert_apart(text, words)
             counts.update(words)
             spaced += len(text.split())

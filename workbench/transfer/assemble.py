@@ -109,14 +109,20 @@ def kept_rows(source: Vocabulary, target: Vocabulary, rows: int) -> np.ndarray:
     """(n,) for each target id the source row it copies, or -1.
 
     A token that is the same string at the same id is itself (so a vocabulary carried to itself moves nothing); the others
-    match by identity: kind, word start and bytes. Rows of padding behind an unmoved vocabulary stay.
+    match by identity: kind, word start and bytes. Where several tokens have one identity (an added " the" beside "Ġthe") each goes to
+    its own string, as the id map of a pruned vocabulary has it. Rows of padding behind an unmoved vocabulary stay.
     """
     kept = np.full(target.size, -1, dtype=np.int64)
+    strings = {token: i for i, token in source.tokens.items()}
     for theirs, mine in source.overlap(target):
         kept[mine] = theirs
     for role, mine in target.roles.items():  # one source token may play two roles that are two tokens here
         if role in source.roles:
             kept[mine] = source.roles[role]
+    for mine, token in target.tokens.items():
+        theirs = strings.get(token)
+        if theirs is not None and source.identity(theirs) == target.identity(mine) and target.identity(mine).kind != "special":
+            kept[mine] = theirs
     shared = min(source.size, target.size)
     same = [i for i in range(shared) if source.token(i) == target.token(i) and source.identity(i) == target.identity(i)]
     kept[same] = same
