@@ -129,7 +129,7 @@ class Vocabulary:
         """How a token is shown: spaces and newlines visible, ⟨D0⟩ for bytes that are no whole character, control characters by code point."""
         kind, word_start, raw = self.identity(token_id)
         if kind == "special":
-            return self.token(token_id)
+            return show(raw)
         if self.spelling.kind == "wordpiece":
             return show(raw) if word_start else "##" + show(raw)
         return show(b" " * word_start + raw)

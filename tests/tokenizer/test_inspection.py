@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from workbench.tokenizer import chips
 from workbench.tokenizer.alphabet import BYTES, LETTERS, from_letters, runs, show, to_letters
 from workbench.tokenizer.loading import wrap
+from workbench.vocab import Vocabulary
 
 quick = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 ANY = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="▁"), max_size=30)
@@ -46,6 +47,19 @@ def test_chips_of_byte_fallback_and_wordpiece(bases: dict) -> None:
     piece = tokenizers.Tokenizer(tokenizers.models.WordPiece({"[UNK]": 0, "be": 1, "##ar": 2}, unk_token="[UNK]"))
     found = chips(wrap(piece, {"unk_token": "[UNK]"}), "bear")
     assert [(c.shown, c.word_start, c.bytes) for c in found] == [("be", True, b"be"), ("ar", False, b"ar")]
+
+
+def test_half_a_surrogate_pair_is_shown_by_its_replacement(base: object) -> None:
+    assert b"".join(c.bytes for c in chips(base, "a\ud83d\ude00b\ud83d")).decode().lstrip() == "a😀b\ufffd"
+
+
+def test_special_and_added_tokens_are_shown_by_name_but_never_raw() -> None:
+    backend = tokenizers.Tokenizer(tokenizers.models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
+    backend.add_special_tokens(["<\u202e\x07>"])
+    backend.add_tokens(["\u2066a"])
+    assert [c.shown for c in chips(wrap(backend, {}), "<\u202e\x07>\u2066a")] == ["<⟨U+202E⟩⟨U+0007⟩>", "⟨U+2066⟩a"]
+    vocabulary = Vocabulary(backend)
+    assert {vocabulary.printable(i) for i in vocabulary.tokens} == {"[UNK]", "<⟨U+202E⟩⟨U+0007⟩>", "⟨U+2066⟩a"}
 
 
 def test_show_makes_everything_visible() -> None:

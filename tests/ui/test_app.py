@@ -12,10 +12,10 @@ import gradio as gr
 import pytest
 from pydantic import Field
 
-from workbench import plots, steps, store
+from workbench import chiphtml, plots, steps, store
 from workbench.errors import WorkbenchError
 from workbench.specs import ModelRef, Step, TextRef, build, command_line
-from workbench.ui import chain, chips, messages
+from workbench.ui import chain, messages
 from workbench.ui.app import PAGES, build_app
 from workbench.ui.forms import Form
 from workbench.ui.theme import css, theme
@@ -176,9 +176,9 @@ def test_what_users_and_models_write_is_escaped() -> None:
 def test_chips_are_escaped_and_show_bytes_of_part_characters() -> None:
     from workbench.tokenizer.inspection import Chip
 
-    made = chips.chip_html(Chip(7, "<b>", b"<b>", False, "text", 0, 3), 0)
+    made = chiphtml.chip(Chip(7, "<b>", b"<b>", False, "text", 0, 3), 0)
     assert "<b>" not in made
-    part = chips.chip_html(Chip(8, "⟨D0⟩", b"\xd0", False, "byte", 0, 1), 1)
+    part = chiphtml.chip(Chip(8, "⟨D0⟩", b"\xd0", False, "byte", 0, 1), 1)
     assert "bytes" in part
     assert "\ufffd" not in part
 
@@ -246,3 +246,22 @@ def test_a_model_that_became_worse_is_called_worse() -> None:
     assert training.against(first, first | {"value": 2.0, "low": 1.9, "high": 2.1}) == ("warning", "100 % worse")
     assert training.against(first, first | {"value": 0.5, "low": 0.4, "high": 0.6}) == ("good", "50 % better")
     assert "not clearly" in training.verdict([first, first | {"model": "b", "value": 1.05, "low": 1.0, "high": 1.2}])
+
+
+def test_the_consequences_of_a_tokenizer_are_said_in_words() -> None:
+    from workbench.ui.pages.fertility import consequences
+
+    def row(name: str, times: float, share: float | None, text: str = "demo:ru") -> dict[str, object]:
+        return {
+            "tokenizer": name, "text": text, "characters_per_window": 9, "times_the_text": times, "window_share": share, "context": 4096, "width": 64,
+            "table_mb": 5.0 * times,
+        }  # fmt: skip
+
+    (said,) = consequences([row("old", 1.0, 0.8), row("new", 2.0, 0.4)])
+    assert "new needs 2.0 times fewer tokens than old" in said
+    assert "40 % of 4,096 tokens instead of 80 %" in said
+    assert "5 MB more" in said
+    spaceless, same = consequences([row("old", 1.0, None), row("new", 2.0, None), row("old", 1.0, 0.5, "demo:en"), row("new", 1.0, 0.5, "demo:en")])
+    assert "1,000 words" not in spaceless
+    assert same == "For demo:en, all tokenizers need the same number of tokens."
+    assert consequences([row("old", 1.0, 0.8)]) == []

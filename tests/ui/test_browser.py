@@ -114,17 +114,14 @@ def test_the_first_journey_with_clicks(page: Any) -> None:
     expect(page.locator("#journey li.next")).to_contain_text("Tokenizer")
 
     go(page, "Tokenizer")
-    number(page, "#page-tokenizer", "New tokens", 200)
+    expect(page.locator("#tokenizer-extend-new_tokens").locator("textarea, input")).to_have_value("1000")  # the demo's, so that it does not come later
+    page.locator("#tokenizer-extend-new_tokens").locator("textarea, input").fill("200")
     run(page, "tokenizer-extend")
     expect(page.locator("#chain")).to_contain_text("tokenizer-")
     expect(page.locator("#table-new-tokens")).to_be_visible()
-    expect(page.locator("#explore-chips .chip-row")).to_have_count(2)
-    expect(page.locator("#explore-chips .chip.new").first).to_be_visible()
-    page.locator("#explore-text textarea").fill("Мартин <b>жив</b>ёт в Париже 🐻 ё")
-    expect(page.locator("#explore-chips")).to_contain_text("<")  # shown, not interpreted
-    assert page.locator("#explore-chips .chip b").count() == 0
-    assert "\ufffd" not in page.locator("#explore-chips").inner_text()
-    picture(page, "3-tokenizer")
+    expect(page.locator("#tokenizer-result")).to_contain_text("dead")
+    picture(page, "3-tokenizer-make")
+    look_inside(page)
 
     go(page, "Fertility")
     page.locator("#fertility-limit textarea, #fertility-limit input").first.fill("200")
@@ -132,6 +129,13 @@ def test_the_first_journey_with_clicks(page: Any) -> None:
     expect(page.locator("#fertility-note")).to_contain_text("fewer tokens")
     expect(page.locator("#page-fertility .js-plotly-plot").first).to_be_visible()
     assert page.locator("text=Share chart").count() == 0
+    expect(page.locator("#table-consequences")).to_contain_text("words per window")
+    page.locator("#histogram-kind").get_by_label("script of vocabulary").check()
+    expect(page.locator("#page-fertility .gtitle", has_text="Script of vocabulary")).to_be_visible()
+    number(page, "#page-fertility", "New tokens", 250)
+    run(page, "fertility-sweep")
+    expect(page.locator("#sweep-note")).to_contain_text("knee")
+    expect(page.locator("#table-vocabulary-sizes")).to_contain_text("1536")  # the base itself is the first row
     picture(page, "4-fertility")
 
     go(page, "Transfer")
@@ -181,6 +185,42 @@ def test_the_first_journey_with_clicks(page: Any) -> None:
     go(page, "Artefacts")
     expect(page.locator("#artefact-about")).to_contain_text("Where it comes from")
     picture(page, "8-artefacts")
+
+
+def look_inside(page: Any) -> None:
+    """The other sections of the Tokenizer page: chips and their stories, the vocabulary, and the steps."""
+    section(page, "Explore")
+    expect(page.locator("#explore-chips .chip-row")).to_have_count(2)
+    expect(page.locator("#explore-chips .chip.new").first).to_be_visible()
+    page.locator("#explore-text textarea").fill("Мартин <b>жив</b>ёт в Париже 🐻 ё")
+    expect(page.locator("#explore-chips")).to_contain_text("<")  # shown, not interpreted
+    assert page.locator("#explore-chips .chip b").count() == 0
+    assert "\ufffd" not in page.locator("#explore-chips").inner_text()
+    page.locator("#explore-chips .chip.new").first.click()
+    expect(page.locator("#explore-life")).to_contain_text("new; was")
+    page.locator("#explore-chips .chip").nth(3).press("Enter")  # the keyboard does as well
+    expect(page.locator("#explore-life")).not_to_contain_text("new; was")
+    page.locator("#explore-text textarea").fill("خرس می\u200cخوابد.")
+    expect(page.locator("#explore-chips .chips[dir=rtl]")).to_have_count(2)
+    first, second = (page.locator("#explore-chips .chip").nth(n).bounding_box()["x"] for n in (0, 1))
+    assert first > second  # from the right
+    picture(page, "3-tokenizer")
+
+    section(page, "Vocabulary")
+    expect(page.locator("#vocabulary-summary")).to_contain_text("200 new")
+    page.locator("#vocabulary-state").get_by_label("new", exact=True).click()
+    expect(page.locator("#vocabulary-summary")).to_contain_text(": 200 tokens fit")
+    page.locator("#table-vocabulary [data-testid=cell-0-0]").click()
+    expect(page.locator("#vocabulary-life")).to_contain_text("new; was")
+    picture(page, "3-tokenizer-vocabulary")
+
+    section(page, "Step through")
+    expect(page.locator("#trace-steps .joining").first).to_be_visible()
+    picture(page, "3-tokenizer-steps")
+
+
+def section(page: Any, name: str) -> None:
+    page.locator("#tokenizer-sections").get_by_role("tab", name=name, exact=True).click()
 
 
 def chat(page: Any) -> None:

@@ -20,6 +20,8 @@ DEMO_SCRIPTS = {"demo:ru": "Cyrillic", "demo:fa": "Arabic"}
 LINKS = {
     "corpus": ("text", {}),
     "tokenizer.extend": ("tokenizer", {"base": "source", "text": "text"}),
+    "tokenizer.train": ("tokenizer", {"base": "source", "text": "text", "texts": "text"}),
+    "tokenizer.optimize": ("tokenizer", {"base": "source", "text": "text"}),
     "transfer": ("transfer", {"model": "source", "tokenizer": "tokenizer"}),
     "train": ("trained", {"model": "transfer", "text": "text"}),
     "lep": ("lep", {"base": "source", "adapted": "trained", "instruct": "instruct"}),

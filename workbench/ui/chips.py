@@ -1,45 +1,92 @@
-"""Tokens as chips: every text escaped, colour and border both, a partial character as its bytes."""
+"""Tokenizers opened once for the pages that look inside them, and their chips, biographies and samples as HTML."""
 
 from __future__ import annotations
 
-import html
 from functools import lru_cache
 from typing import Any
 
-from ..tokenizer import chips, load
-from .messages import notes
+from .. import chiphtml, refs, store, tracehtml
+from ..errors import WorkbenchError
+from ..tokenizer.comparison import Comparison, compare
+from ..tokenizer.tracing import Tracer
+from . import chain
 
-SHOWN = 400  # chips of a row
-COLOURS = 4
-
-
-def row_html(title: str, reference: str, text: str, base: str | None = None) -> str:
-    """One tokenizer's row: its name, how many tokens, and the chips. Tokens that `base` lacks are marked as new."""
-    tokenizer = _opened(reference)
-    found = chips(tokenizer, text)
-    known = _tokens(base) if base else None
-    names = tokenizer.convert_ids_to_tokens([c.id for c in found])
-    cells = "".join(chip_html(c, i, known is not None and n not in known) for i, (c, n) in enumerate(zip(found[:SHOWN], names, strict=False)))
-    per_word = f", {len(found) / len(text.split()):.2f} per word" if text.split() else ""
-    said = f"{len(found):,} tokens{per_word}"
-    more = notes([f"Only the first {SHOWN} of {len(found):,} tokens are shown."]) if len(found) > SHOWN else ""
-    return f'<div class="chip-row"><h5>{html.escape(title)} <span>{said}</span></h5><div class="chips" dir="auto">{cells}</div>{more}</div>'
+SAMPLE = 300  # documents a token is counted in
+# A chip that is clicked, or chosen with the keyboard, says which row and which id; what it says is looked up, never trusted.
+CLICK = """const ask = (event) => {
+  const chip = event.target.closest('.chip[data-id]');
+  if (!chip) return;
+  event.preventDefault();
+  trigger('click', { id: chip.dataset.id, row: chip.closest('[data-row]')?.dataset.row ?? '0' });
+};
+element.addEventListener('click', ask);
+element.addEventListener('keydown', (event) => { if (event.key === 'Enter' || event.key === ' ') ask(event); });"""
 
 
-def chip_html(chip: Any, number: int, new: bool = False) -> str:
-    kind = {"byte": "bytes", "special": "special"}.get(chip.kind, "")
-    partial = "bytes" if "⟨" in chip.shown else ""
-    classes = " ".join(filter(None, ("chip", f"c{number % COLOURS}", kind or partial, "new" if new else "")))
-    escaped = html.escape(chip.shown).replace("␣", "<i>␣</i>").replace("⏎", "<i>⏎</i><br>")
-    about = f"id {chip.id} · {chip.bytes.hex(' ')}" + (" · new" if new else "")
-    return f'<span class="{classes}" title="{html.escape(about)}"><bdi>{escaped or "∅"}</bdi></span>'
+def row_html(title: str, reference: str, text: str, base: str | None = None, under: chiphtml.Under = "", number: int | None = None) -> str:
+    """One tokenizer's row of chips. Tokens that `base` lacks are marked as new."""
+    tracer = opened(reference)
+    known = None
+    if base and base != reference:
+        kept = compared(reference, base).kept
+        known = frozenset(token for i, token in tracer.tokens.items() if i in kept)
+    return chiphtml.row(title, tracer.tokenizer, text, known, under, number)
+
+
+def life_html(reference: str, token: int, base: str | None = None) -> str:
+    """The biography of a token, counted in a sample of the target text, with what its vector was made of where a transfer used this tokenizer."""
+    from ..tokenizer.biographies import biography
+
+    before = compared(reference, base) if base and base != reference else None
+    life = biography(opened(reference), token, before, sample(chain.current().text))
+    head = f'<p class="small">Token of {refs.label(reference)}{f", against {refs.label(base)}" if before else ""}</p>'
+    return head + tracehtml.biography_html(life, _vector(reference, token), click=True)
+
+
+def asked(data: Any, references: list[str]) -> tuple[str, int]:
+    """(reference, id) that a click in the browser asks about. Raises WorkbenchError where it is none of what was shown."""
+    try:
+        number, token = int(str(data.get("row", ""))), int(str(data.get("id", "")))
+        return references[number] if 0 <= number < len(references) else references[len(references)], token
+    except (AttributeError, ValueError, IndexError):
+        raise WorkbenchError("That token is no longer shown; click it once more.") from None
 
 
 @lru_cache(maxsize=8)
-def _opened(reference: str) -> Any:
-    return load(reference)
+def opened(reference: str) -> Tracer:
+    return Tracer(reference)
 
 
 @lru_cache(maxsize=8)
-def _tokens(reference: str) -> frozenset[str]:
-    return frozenset(_opened(reference).get_vocab())
+def compared(reference: str, base: str) -> Comparison:
+    return compare(opened(reference).vocabulary, opened(base).vocabulary)
+
+
+def sample(text: str) -> tuple[str, ...] | None:
+    """Some documents of a text; None where there is none to read."""
+    try:
+        return _sample(text) if text else None
+    except WorkbenchError:  # a data set that needs a connection, a file that is gone: the biography does without
+        return None
+
+
+@lru_cache(maxsize=2)
+def _sample(text: str) -> tuple[str, ...]:
+    from .. import corpus
+
+    return tuple(corpus.open(text).train.take(SAMPLE))
+
+
+def _vector(reference: str, token: int) -> dict[str, str]:
+    """What the newest transfer to this tokenizer made the token's vector of."""
+    made = next(
+        (a for a in store.artefacts("model") if a.manifest["spec"].get("step") == "transfer" and a.manifest["spec"].get("tokenizer") == reference), None
+    )
+    if made is None:
+        return {}
+    from ..transfer import explain
+
+    try:
+        return {"Vector": f"{explain(made.id, token).text} (in {refs.label(made.id)})"}
+    except WorkbenchError:
+        return {}

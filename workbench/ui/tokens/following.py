@@ -1,0 +1,46 @@
+"""Pickers of tokenizers that follow the journey."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from .. import chain
+from ..forms import choices
+from ..shell import Shell
+
+
+def picker(label: str, info: str, name: str, many: bool = False, scale: int = 1) -> gr.Dropdown:
+    """A dropdown of all tokenizers that are known; any other reference may be typed."""
+    return gr.Dropdown(
+        choices("tokenizer"), value=[] if many else None, multiselect=many, allow_custom_value=True, label=label, info=info, elem_id=name, scale=scale,
+        min_width=220,
+    )  # fmt: skip
+
+
+def follow(shell: Shell, dropdown: gr.Dropdown, take: Callable[[chain.Chain], Any]) -> None:
+    """Offer what the journey has come to; what the user chose stays until it moves on."""
+    offered = gr.State(None)
+
+    def renew(before: Any) -> list[Any]:
+        wanted = take(chain.current()) or None
+        value = {"value": wanted} if wanted and wanted != before else {}
+        return [wanted, gr.update(choices=choices("tokenizer"), **value)]
+
+    shell.world.change(renew, offered, [offered, dropdown], **shell.quiet)
+
+
+def both(now: chain.Chain) -> list[str]:
+    """The tokenizer of the source model and the one made from it, as far as they are there."""
+    return [reference for reference in (now.source, now.tokenizer) if reference]
+
+
+def latest(now: chain.Chain) -> str:
+    return now.tokenizer or now.source
+
+
+def waiting(shell: Shell, place: gr.HTML) -> dict[str, Any]:
+    """For events after which a large tokenizer may have to be opened, which takes many seconds: a spinner at `place`."""
+    return shell.quiet | {"show_progress": "minimal", "show_progress_on": place}
