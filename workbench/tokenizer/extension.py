@@ -128,7 +128,7 @@ class Measure:
 
 
 def finish(origin: PreTrainedTokenizerFast, old: Base, addition: Addition, measure: Measure, reference: Iterable[str]) -> Extended:
-    """The tokenizer with everything added, and its report. The letters have joined the vocabulary of `old` already; the merges have not."""
+    """The tokenizer with everything added, and its report. The letters have joined the vocabulary of `old` already; the merges join it here."""
     import tokenizers
 
     before = origin.backend_tokenizer
@@ -140,16 +140,17 @@ def finish(origin: PreTrainedTokenizerFast, old: Base, addition: Addition, measu
     new_ids = range(old.rows, max(text, default=-1) + 1)
     vocab |= {text[i]: i for i in new_ids}
     old.spec["model"]["merges"] += [[text[left], text[right]] for left, right, _ in addition.merges]
-    new = Base(tokenizers.Tokenizer.from_str(json.dumps(old.spec, ensure_ascii=False)))
-    changed = resplit(before, new.backend, reference)
+    new = tokenizers.Tokenizer.from_str(json.dumps(old.spec, ensure_ascii=False))
+    old.model = cutter(old.spec["model"]) if old.ignore_merges else new.model
+    changed = resplit(before, new, reference)
     report = Report(
         kept=kept, new=len(new_ids), dropped=0, letters=len(addition.letters), between=addition.between, words=measure.spaced, distinct=len(measure.counts),
         tokens_per_word_before=measure.before / measure.spaced if measure.spaced else None,
-        tokens_per_word_after=new.tokens(measure.counts) / measure.spaced if measure.spaced else None,
-        rows_before=old.rows, rows_after=new.rows, dead=len(dead(new.backend, new_ids)), rejected=dict(sorted(addition.rejected.items())),
+        tokens_per_word_after=old.tokens(measure.counts) / measure.spaced if measure.spaced else None,
+        rows_before=old.rows, rows_after=old.rows + len(new_ids), dead=len(dead(new, new_ids, old.model)), rejected=dict(sorted(addition.rejected.items())),
         examples=addition.examples, resplit=changed.share, resplit_examples=changed.examples, exhausted=addition.exhausted,
     )  # fmt: skip
-    return Extended(wrap(new.backend, settings(origin)), new_ids, report)
+    return Extended(wrap(new, settings(origin)), new_ids, report)
 
 
 def add_letters(old: Base, letters: Iterable[str]) -> list[str]:

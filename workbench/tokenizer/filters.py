@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from functools import cache, lru_cache
@@ -17,6 +16,7 @@ SCRIPTS = (
     "Arabic", "Armenian", "Bengali", "Cyrillic", "Devanagari", "Ethiopic", "Georgian", "Greek", "Gujarati", "Gurmukhi", "Han", "Hangul", "Hebrew", "Hiragana",
     "Kannada", "Katakana", "Khmer", "Lao", "Latin", "Malayalam", "Mongolian", "Myanmar", "Sinhala", "Tamil", "Telugu", "Thaana", "Thai", "Tibetan",
 )  # fmt: skip
+_NUMBER = regex.compile(r"\p{N}")
 JOINERS = "\u200c\u200d'’-"
 
 
@@ -38,9 +38,9 @@ class Filter:
             return "a space inside"
         stretches = list(runs(raw))
         text = "".join(text for text, _ in stretches)
-        if len(text) + sum(not text for text, _ in stretches) > self.max_length:
+        if len(text) + sum(not whole for whole, _ in stretches) > self.max_length:
             return "too long"
-        if not self.digits and any(unicodedata.category(c)[0] == "N" for c in text):  # isnumeric() is also true of letters: 一, 十, 万
+        if not self.digits and _NUMBER.search(text):  # isnumeric() is also true of letters: 一, 十, 万
             return "digits"
         return "" if self.script is None or self.script.has(stretches) else "other script"
 

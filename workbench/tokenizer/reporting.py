@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..corpus.scripts import words
 from .alphabet import Spelling
@@ -39,6 +39,8 @@ def resplit(before: tokenizers.Tokenizer, after: tokenizers.Tokenizer, texts: It
     counts: Counter[str] = Counter()
     for text in islice(texts, DOCUMENTS):
         counts.update(words(text))
+    if not counts:
+        return Resplit(0, 0)
     types = list(counts)
     old, new = _pieces(before, types), _pieces(after, types)
     changed = Counter({word: counts[word] for word, a, b in zip(types, old, new, strict=True) if a != b})
@@ -51,21 +53,24 @@ def after_space(backend: tokenizers.Tokenizer) -> str:
     return "" if alone.ids == spaced.ids or "".join(alone.tokens[:1]).startswith(WORD_START) else " "
 
 
-def dead(backend: tokenizers.Tokenizer, ids: Iterable[int] | None = None) -> list[int]:
+def dead(backend: tokenizers.Tokenizer, ids: Iterable[int] | None = None, model: Any = None) -> list[int]:
     """The text tokens (of `ids`, else of all) that the bare model does not make of their own string.
 
     No normaliser, pre-tokenizer or added token takes part, and a BPE model goes by its merges whatever `ignore_merges` says. Special tokens, added
-    tokens and byte-fallback pieces are not judged.
+    tokens and byte-fallback pieces are not judged. `model`: the bare model, if it is at hand.
     """
-    from .base import cutter
-
-    model = backend.model
-    if type(model).__name__ == "BPE":
-        model = cutter(json.loads(backend.to_str())["model"])
+    model = model or bare(backend)
     spelling = Spelling.of(backend)
     known = {i: token for token, i in backend.get_vocab(with_added_tokens=True).items()}
     judged = [i for i in sorted(known if ids is None else ids) if i not in spelling.added and spelling.identity(i, known[i])[0] == "text"]
     return [i for i in judged if [piece.id for piece in model.tokenize(known[i])] != [i]]
+
+
+def bare(backend: tokenizers.Tokenizer) -> Any:
+    """The model of a tokenizer; a BPE model without `ignore_merges`."""
+    from .base import cutter
+
+    return cutter(json.loads(backend.to_str())["model"]) if getattr(backend.model, "ignore_merges", False) else backend.model
 
 
 def _pieces(backend: tokenizers.Tokenizer, types: list[str]) -> list[tuple[object, ...]]:
