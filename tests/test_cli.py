@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 
 from workbench.__main__ import main, overview, table
+from workbench.errors import RunFailed
 from workbench.steps import menu
 
 
@@ -40,7 +42,7 @@ def test_json_is_exactly_one_object(capsys) -> None:
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["fertilty"], "Did you mean fertility?"),
+        (["fertilty"], "Did you mean fertility or"),
         (["tokenizer", "extnd"], "tokenizer.extend"),
         (["artefacts", "--kindd", "x"], "--kind"),
         (["corpus", "--seed", "-3", "--source", "x"], "greater than or equal to 0"),
@@ -90,3 +92,79 @@ def test_table_lines_up() -> None:
     lines = table([{"a": 1, "b": "xx"}, {"a": 22, "c": None}]).splitlines()
     assert lines[0].split() == ["a", "b", "c"]
     assert lines[2].split() == ["22", "–", "–"]
+
+
+FERTILITY = ("fertility", "--tokenizers", "demo:en-base", "demo:ru-plm", "--text", "demo:en", "demo:ru", "--limit", "40")
+CHROMIUM = any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
+
+
+def test_a_figure_beside_the_numbers(capsys, tmp_path) -> None:
+    place = tmp_path / "fertility.html"
+    code, out, err = run(capsys, *FERTILITY, "--figure", str(place), "--json")
+    assert code == 0
+    assert len(json.loads(out)["metrics"]["rows"]) == 4
+    assert str(place) in err
+    page = place.read_text(encoding="utf-8")
+    assert "demo:ru-plm" in page
+    assert 'src="http' not in page
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="no Chromium was found")
+@pytest.mark.parametrize("suffix", ["svg", "png"])
+def test_a_figure_as_a_picture(capsys, tmp_path, suffix) -> None:
+    pytest.importorskip("kaleido")
+    place = tmp_path / f"fertility.{suffix}"
+    assert run(capsys, *FERTILITY, f"--figure={place}")[0] == 0
+    raw = place.read_bytes()
+    assert b"demo:ru-plm" in raw if suffix == "svg" else raw.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(("name", "says"), [("a.pdf", "end its name in .svg, .png, .html"), ("missing/a.html", "There is no folder"), ("a", "end its name in")])
+def test_a_figure_that_cannot_be_is_refused_before_the_work(capsys, tmp_path, name, says) -> None:
+    code, out, err = run(capsys, *FERTILITY, "--figure", str(tmp_path / name))
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert says in err
+
+
+def test_a_step_without_a_figure_says_which_have_one(capsys, tmp_path) -> None:
+    code, _, err = run(capsys, "artefacts", "--figure", str(tmp_path / "a.html"))
+    assert code == 2
+    assert "fertility.sweep" in err
+
+
+def test_pictures_need_kaleido_and_say_so(capsys, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    code, _, err = run(capsys, *FERTILITY, "--figure", str(tmp_path / "a.svg"))
+    assert code == 2
+    assert "install 'workbench[figures]'" in err
+
+
+def test_a_browser_that_fails_is_one_sentence(tmp_path, monkeypatch) -> None:
+    import plotly.graph_objects as go
+
+    from workbench import pictures
+
+    monkeypatch.setattr(go.Figure, "write_image", lambda *_, **__: 1 / 0)
+    with pytest.raises(RunFailed, match="install Chromium or Chrome, or write"):
+        pictures.write(go.Figure(), tmp_path / "a.png")
+
+
+def test_texts_are_drawn_side_by_side_in_one_measure() -> None:
+    from workbench import pictures
+
+    rows = [
+        {"tokenizer": t, "text": x, "tokens_per_word": v, "low": v, "high": v, "bytes_per_token": 2 * v}
+        for x in ("a", "b")
+        for t, v in (("s", 1.5), ("t", 3.0))
+    ]
+    figure = pictures.draw("fertility", {"rows": rows})
+    assert [list(bar.x) for bar in figure.data] == [[1.5, 3.0], [1.5, 3.0]]
+    assert [note.text for note in figure.layout.annotations] == ["a", "b"]
+    rows[-1]["tokens_per_word"] = None  # a text without words: bytes per token for all
+    assert [list(bar.x) for bar in pictures.draw("fertility", {"rows": rows}).data] == [[3.0, 6.0], [3.0, 6.0]]
+    bits = [{"model": m, "measure": "bits_per_byte", "text": x, "value": 1.0, "low": 0.9, "high": 1.1} for x in ("a", "b") for m in ("m", "n")]
+    assert len(pictures.draw("evaluate", {"rows": bits}).data) == 2
+    swept = [{"new": n, "size": 9 + n, "tokens_per_word": 3 - n / 9, "low": 1.0, "high": 3.0, "bytes_per_token": 1.0, "table_mb": 1.0} for n in (0, 4, 8)]
+    drawn = pictures.draw("fertility.sweep", {"rows": swept, "knee": swept[1]})
+    assert drawn.layout.annotations[0].text == "knee: 4 new, 2.56"
+    assert list(drawn.data[1].x) == [0, 4, 8]

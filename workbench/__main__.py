@@ -50,7 +50,7 @@ def _command(words: list[str]) -> int:
         return 0
     command, rest = _split(words, set(menu()))
     as_json, rest = "--json" in rest, [w for w in rest if w != "--json"]
-    name = _take(rest, "--name") or ""
+    name, figure = _take(rest, "--name") or "", _take(rest, "--figure")
     stage = _peek(rest, "--stage")
     if path := _take(rest, "--spec"):
         step = from_json(_read_spec(path, command))
@@ -61,7 +61,14 @@ def _command(words: list[str]) -> int:
             print(parser.format_help())
             return 0
         step = from_flat(command, _given(parser.parse_args(rest)))
-    _show(_run(step, name), as_json)
+    if figure:
+        from . import pictures
+
+        pictures.check(command, figure)
+    made = _run(step, name)
+    if figure:
+        print(f"figure: {pictures.write(pictures.draw(command, made.metrics), figure)}", file=sys.stderr)
+    _show(made, as_json)
     return 0
 
 
@@ -119,7 +126,7 @@ def _parser(step: type[Step], siblings: tuple[type[Step], ...]) -> argparse.Argu
     """Flags of a step. Values stay text: types and bounds are pydantic's business."""
     parser = _Parser(
         prog=f"workbench {step.command}", description=textwrap.dedent(step.__doc__ or ""), argument_default=argparse.SUPPRESS, allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter, epilog="Also: --json (one JSON object on stdout), --name TEXT, --spec FILE.json, --debug.",
+        formatter_class=argparse.RawDescriptionHelpFormatter, epilog=_also(step),
     )  # fmt: skip
     seen: set[str] = set()
     for knob in knobs(step):
@@ -131,6 +138,13 @@ def _parser(step: type[Step], siblings: tuple[type[Step], ...]) -> argparse.Argu
     if (tag := stage_of(step)) and len(siblings) > 1:
         parser.description += f"\n\nStages: {', '.join(stage_of(s)[1] for s in siblings)} (shown: {tag[1]})."
     return parser
+
+
+def _also(step: type[Step]) -> str:
+    from .pictures import FIGURES, SUFFIXES
+
+    figure = f"--figure FILE ({', '.join(SUFFIXES)}), " if step.command in FIGURES else ""
+    return f"Also: --json (one JSON object on stdout), {figure}--name TEXT, --spec FILE.json, --debug."
 
 
 def _flag(parser: argparse.ArgumentParser, knob: Knob, step: type[Step], variants: list[str]) -> None:

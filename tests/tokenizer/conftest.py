@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import sentencepiece
@@ -15,6 +16,7 @@ from tokenizers import decoders, models, pre_tokenizers, processors, trainers
 from workbench.tokenizer import load
 from workbench.tokenizer.alphabet import BYTES, from_letters
 from workbench.tokenizer.loading import wrap
+from workbench.tokenizer.verify import SAMPLE
 
 ENGLISH = [
     "The bear lives in the old forest and sleeps through the winter.",
@@ -121,17 +123,42 @@ def rank_file(sp_folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def wordpiece(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Path]:
+    """A cased and an uncased vocab.txt."""
+    from tokenizers import BertWordPieceTokenizer
+
+    found = {}
+    for lower in (False, True):
+        made = BertWordPieceTokenizer(lowercase=lower, strip_accents=lower)
+        made.train_from_iterator([*ENGLISH, *RUSSIAN, *PERSIAN, *KOREAN, *SAMPLE], vocab_size=600, show_progress=False)
+        found[lower] = tmp_path_factory.mktemp(f"wordpiece-{lower}") / "vocab.txt"
+        found[lower].write_text("".join(f"{token}\n" for token, _ in sorted(made.get_vocab().items(), key=lambda item: item[1])), encoding="utf-8")
+    return found
+
+
+@pytest.fixture(scope="session")
 def flores(real_data: Path) -> Iterator[dict[str, list[str]]]:
     """Language → its 1004 sentences."""
     head, *rows = (line.split("\t") for line in (real_data / "parallel/flores_sib200.tsv").read_text(encoding="utf-8").rstrip("\n").split("\n"))
     return {language: [row[i] for row in rows] for i, language in enumerate(head) if len(language) == 2}
 
 
-@pytest.fixture(scope="session")
-def real_tokenizers(real_data: Path) -> dict:
-    """Loaded once: conversion checks itself against the original library."""
-    names = {
+class Loaded(dict):
+    """The real tokenizers by name, each converted when a test first asks for it: conversion checks itself against the original library."""
+
+    FILES: ClassVar[dict[str, str]] = {
         "gpt2": "gpt2-vocab.json", "llama2": "llama2.model", "mistral": "mistral-v3.model", "llama3": "llama3.tiktoken", "qwen": "qwen.tiktoken",
         "darulm-bpe": "darulm-ru-32k-bpe.model", "darulm-unigram": "darulm-ru-32k-unigram.model",
     }  # fmt: skip
-    return {name: load(real_data / "tokenizers" / file) for name, file in names.items()}
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __missing__(self, name: str) -> object:
+        self[name] = load(self.folder / self.FILES[name])
+        return self[name]
+
+
+@pytest.fixture(scope="session")
+def real_tokenizers(real_data: Path) -> dict:
+    return Loaded(real_data / "tokenizers")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import subprocess
 from pathlib import Path
 
@@ -16,9 +15,9 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer
 
 from workbench.errors import WorkbenchError
-from workbench.tokenizer import Extension, convert_tiktoken, extend, load, save
+from workbench.tokenizer import convert_tiktoken, load, save
 from workbench.tokenizer.merges import merges_of
-from workbench.tokenizer.verify import SAMPLE, same_ids
+from workbench.tokenizer.verify import same_ids
 
 from .conftest import CHAT, ENGLISH, KOREAN, PERSIAN, RUSSIAN, byte_level, train_sentencepiece
 
@@ -228,28 +227,3 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
         "import sys, workbench.tokenizer as t; dir(t); bad = {'torch', 'transformers', 'tokenizers', 'sentencepiece'} & set(sys.modules); assert not bad, bad"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
-
-
-@pytest.mark.external
-@pytest.mark.skipif("WORKBENCH_TRANSFORMERS4" not in os.environ, reason="WORKBENCH_TRANSFORMERS4 names no python with transformers 4")
-def test_transformers_4_reads_what_is_saved(bases: dict, tmp_path: Path) -> None:
-    code = """
-import sys, json, transformers
-assert transformers.__version__.startswith("4.")
-t = transformers.AutoTokenizer.from_pretrained(sys.argv[1])
-found = [[t(x)["input_ids"], t.decode(t(x, add_special_tokens=False)["input_ids"])] for x in json.load(sys.stdin)]
-print(json.dumps([*found, t.all_special_tokens, t.chat_template]))
-"""
-    for name, base in bases.items():
-        made = extend(base, RUSSIAN, Extension(new_tokens=20, script="Cyrillic")).tokenizer
-        texts = [*TEXTS, *SAMPLE[:-2]]
-        run = subprocess.run(
-            [os.environ["WORKBENCH_TRANSFORMERS4"], "-c", code, str(save(made, tmp_path / name))],
-            input=json.dumps(texts),
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        *there, special, template = json.loads(run.stdout)
-        assert there == [[made(x)["input_ids"], made.decode(made(x, add_special_tokens=False)["input_ids"])] for x in texts]
-        assert (set(special), template) == (set(made.all_special_tokens), made.chat_template)

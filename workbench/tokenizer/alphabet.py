@@ -26,6 +26,7 @@ def _byte_letters() -> list[str]:
 
 LETTERS = _byte_letters()
 BYTES = {letter: byte for byte, letter in enumerate(LETTERS)}
+_TO_LATIN1 = str.maketrans({chr(code): "\uffff" for code in range(256)} | {letter: chr(byte) for letter, byte in BYTES.items()})
 
 
 def to_letters(raw: bytes) -> str:
@@ -36,8 +37,8 @@ def to_letters(raw: bytes) -> str:
 def from_letters(token: str) -> bytes | None:
     """The bytes of a byte-level token, or None where a character is not of that alphabet (an added token)."""
     try:
-        return bytes(BYTES[c] for c in token)
-    except KeyError:
+        return token.translate(_TO_LATIN1).encode("latin-1")  # several times faster than byte by byte: vocabularies have a hundred thousand tokens
+    except UnicodeEncodeError:
         return None
 
 

@@ -1,10 +1,9 @@
-"""A tiktoken rank file, or GPT-2's vocab.json with merges.txt, as a `tokenizers.Tokenizer` that gives the same ids."""
+"""A tiktoken rank file as a `tokenizers.Tokenizer` that gives the same ids."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import json
 import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,26 +109,11 @@ def build(vocab: dict[str, int], merges: list[tuple[str, str]], family: Family, 
     return backend
 
 
-def convert_pair(vocab_file: Path, merges_file: Path, pattern: str | None = None) -> tuple[tokenizers.Tokenizer, dict[str, str]]:
-    """The tokenizer of a vocab.json and a merges.txt, cut like GPT-2's unless `pattern` says otherwise, and its roles."""
-    try:
-        vocab: dict[str, int] = json.loads(vocab_file.read_text(encoding="utf-8"))
-        lines = merges_file.read_text(encoding="utf-8").split("\n")
-    except (OSError, ValueError) as error:
-        raise WorkbenchError(f"{vocab_file} and {merges_file} cannot be read together ({type(error).__name__}); give both files of one tokenizer.") from None
-    merges = [tuple(line.split(" ")) for line in lines if line.strip() and not line.startswith("#version")]
-    family = _family(vocab_file, 0, pattern or "gpt2")
-    try:
-        return build(vocab, merges, family), family.roles  # type: ignore[arg-type] # merges that are no pairs are refused below
-    except Exception as error:  # the library raises bare Exception: a merge whose part is no token, a line that is no pair
-        raise WorkbenchError(f"{merges_file} does not fit {vocab_file} ({error}); give both files of one tokenizer.") from None
-
-
 def _family(path: Path, size: int, pattern: str | None) -> Family:
     if pattern in FAMILIES:
         return FAMILIES[pattern]
     if pattern:
-        return Family(_compiles(pattern))
+        return Family(compiles(pattern))
     for family in FAMILIES.values():
         if family.size == size:
             return family
@@ -139,7 +123,7 @@ def _family(path: Path, size: int, pattern: str | None) -> Family:
     )
 
 
-def _compiles(pattern: str) -> str:
+def compiles(pattern: str) -> str:
     import tokenizers
 
     try:

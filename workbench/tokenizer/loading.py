@@ -8,21 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import WorkbenchError
 from ..refs import locate
+from . import stated
 
 if TYPE_CHECKING:
     import tokenizers
     from transformers import PreTrainedTokenizerFast
 
-ROLES = ("bos", "eos", "unk", "pad", "cls", "sep", "mask")
-# What is kept of tokenizer_config.json. The rest names Python classes, or repeats what tokenizer.json says.
-_KEPT = ("model_max_length", "padding_side", "truncation_side", "clean_up_tokenization_spaces", "model_input_names")
-
 
 def load(source: str | Path | PreTrainedTokenizerFast | tokenizers.Tokenizer, *, pattern: str | None = None) -> PreTrainedTokenizerFast:
     """A tokenizer from a reference (artefact id, `demo:NAME`, path, hub id), or from an object.
 
-    A folder may hold tokenizer.json, a SentencePiece tokenizer.model, a *.tiktoken file, or vocab.json with merges.txt; each of these may also be
-    given as a file. `pattern` says how a rank file cuts text: "llama3", "qwen", "gpt2" or a regular expression; well-known sizes need none.
+    A folder may hold tokenizer.json, a SentencePiece tokenizer.model, tekken.json, a *.tiktoken file, vocab.json with merges.txt (GPT-2, RoBERTa,
+    Qwen2) or a WordPiece vocab.txt; each of these may also be given as a file, and is read with the configuration beside it. `pattern` says how ranks or
+    merges cut text: "llama3", "qwen", "gpt2" or a regular expression; well-known sizes need none.
     Raises WorkbenchError that names the path and the fix. Never runs code that comes with a tokenizer.
     """
     import tokenizers
@@ -36,7 +34,7 @@ def load(source: str | Path | PreTrainedTokenizerFast | tokenizers.Tokenizer, *,
         raise WorkbenchError(f"{type(source).__name__} is no fast tokenizer; save it and give the folder, or give its tokenizer.json.")
     path = locate(source)
     try:
-        return _from_folder(path, pattern) if path.is_dir() else wrap(*_from_file(path, pattern))
+        return _from_folder(path, pattern) if path.is_dir() else _whole(path, {}) or wrap(*_from_file(path, pattern))
     except OSError as error:
         raise WorkbenchError(f"{path} cannot be read ({error.strerror}); check that it is whole and that you may read it.") from None
 
@@ -50,6 +48,9 @@ def save(tokenizer: PreTrainedTokenizerFast, folder: str | Path) -> Path:
     place.mkdir(parents=True, exist_ok=True)
     (place / "tokenizer.json").write_text(tokenizer.backend_tokenizer.to_str(pretty=True), encoding="utf-8")
     config = {"tokenizer_class": "PreTrainedTokenizerFast", **settings(tokenizer)}
+    cut = tokenizer.backend_tokenizer.pre_tokenizer
+    if cut is not None and json.loads(cut.__getstate__()).get("add_prefix_space"):
+        config["add_prefix_space"] = True  # version 4 sets the pre-tokenizer to what is stated here, and to False where nothing is
     (place / "tokenizer_config.json").write_text(json.dumps(config, ensure_ascii=False, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     for stale in ("chat_template.jinja", "special_tokens_map.json", "added_tokens.json"):  # each would override the config
         (place / stale).unlink(missing_ok=True)
@@ -58,8 +59,8 @@ def save(tokenizer: PreTrainedTokenizerFast, folder: str | Path) -> Path:
 
 def settings(tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
     """What a tokenizer has beside its tokenizer.json: roles, limits, chat template; as tokenizer_config.json writes it."""
-    found = {f"{role}_token": str(token) for role in ROLES if (token := getattr(tokenizer, f"{role}_token", None)) is not None}
-    found |= {key: getattr(tokenizer, key) for key in _KEPT if getattr(tokenizer, key, None) is not None}
+    found = {f"{role}_token": str(token) for role in stated.ROLES if (token := getattr(tokenizer, f"{role}_token", None)) is not None}
+    found |= {key: getattr(tokenizer, key) for key in stated.KEPT if getattr(tokenizer, key, None) is not None}
     if found.get("model_max_length", 0) > 10**12:  # transformers' way to say "no limit"
         found.pop("model_max_length")
     if extra := [str(t) for t in getattr(tokenizer, "extra_special_tokens", ()) or ()]:
@@ -71,40 +72,70 @@ def settings(tokenizer: PreTrainedTokenizerFast) -> dict[str, Any]:
     return found
 
 
-def wrap(backend: tokenizers.Tokenizer, config: dict[str, Any]) -> PreTrainedTokenizerFast:
-    """The transformers tokenizer around a `tokenizers.Tokenizer` (copied), with the settings of a config."""
+def wrap(backend: tokenizers.Tokenizer, *configs: dict[str, Any]) -> PreTrainedTokenizerFast:
+    """The transformers tokenizer around a `tokenizers.Tokenizer` (copied), with the settings of a config, or of several where the later ones prevail."""
     from transformers import PreTrainedTokenizerFast
 
-    return PreTrainedTokenizerFast(tokenizer_object=backend, **config)
+    return PreTrainedTokenizerFast(tokenizer_object=backend, **{key: value for config in configs for key, value in config.items()})
 
 
 def _from_folder(folder: Path, pattern: str | None) -> PreTrainedTokenizerFast:
-    ranks = sorted(folder.glob("*.tiktoken"))
-    choices = [folder / "tokenizer.json", folder / "tokenizer.model", *ranks, folder / "vocab.json"]
+    ranks = [*sorted(folder.glob("tekken*.json")), *sorted(folder.glob("*.tiktoken"))]
+    choices = [folder / "tokenizer.json", folder / "tokenizer.model", *ranks, folder / "vocab.json", folder / "vocab.txt"]
     found = next((path for path in choices if path.is_file()), None)
     if found is None:
-        raise WorkbenchError(f"{folder} has no tokenizer.json, tokenizer.model, *.tiktoken or vocab.json; give a folder or file that has a tokenizer.")
-    backend, config = _from_file(found, pattern)
-    stated = _config(folder)
-    if backend.post_processor is None:  # only then do these settings say something that tokenizer.json does not
-        stated |= {k: v for k, v in _json(folder / "tokenizer_config.json").items() if k in ("add_bos_token", "add_eos_token")}
-    return wrap(backend, config | stated)
+        raise WorkbenchError(
+            f"{folder} has no tokenizer.json, tokenizer.model, tekken.json, *.tiktoken, vocab.json or vocab.txt; give a folder or file that has a tokenizer."
+        )
+    beside = stated.config(folder)
+    made = _whole(found, beside) or wrap(*_from_file(found, pattern), beside)
+    more = {k: v for k, v in stated.read_json(folder / "tokenizer_config.json").items() if k in ("add_bos_token", "add_eos_token")}
+    if made.backend_tokenizer.post_processor is None and any(more.values()):  # only then do they say something that tokenizer.json does not
+        return wrap(made.backend_tokenizer, settings(made), more)
+    return made
+
+
+def _whole(path: Path, config: dict[str, Any]) -> PreTrainedTokenizerFast | None:
+    """The tokenizer of a tokenizer.json; None for another file, and for one that is damaged.
+
+    Given the path, transformers parses the file once; an object it copies through JSON once more (Llama-3: 1.1 against 3.8 seconds).
+    """
+    from transformers import PreTrainedTokenizerFast
+
+    if path.suffix != ".json":
+        return None
+    try:
+        return PreTrainedTokenizerFast(tokenizer_file=str(path), **config)
+    except Exception:  # the library raises bare Exception; what is wrong is said where the file is read next
+        return None
 
 
 def _from_file(path: Path, pattern: str | None) -> tuple[tokenizers.Tokenizer, dict[str, Any]]:
-    from . import convert_sentencepiece, convert_tiktoken
+    from . import convert_gpt2, convert_sentencepiece, convert_tekken, convert_tiktoken, convert_wordpiece
 
     if path.suffix == ".json":
-        content = _json(path)
+        content = stated.read_json(path)
+        if convert_tekken.is_tekken(content):
+            return convert_tekken.convert(path, content)
         if content and all(isinstance(v, int) for v in content.values()):
-            merges = path.with_name(path.name.replace("vocab", "merges").replace("encoder", "vocab")).with_suffix(".txt")
-            return convert_tiktoken.convert_pair(path, merges, pattern)
+            return convert_gpt2.convert(path, content, stated.read(path.parent), pattern)
         return _parse(path, content), {}
     if path.suffix == ".tiktoken" or _is_ranks(path):
         return convert_tiktoken.convert(path, pattern)
     if path.suffix == ".model":
         return convert_sentencepiece.convert(path)
-    raise WorkbenchError(f"{path} is not a tokenizer file; give a tokenizer.json, a SentencePiece *.model, a *.tiktoken file, or a folder.")
+    if path.suffix in (".txt", ".bpe"):
+        vocab = convert_gpt2.vocab_beside(path)
+        return convert_wordpiece.convert(path, stated.read(path.parent)) if vocab is None else _pair(vocab, path, pattern)
+    raise WorkbenchError(
+        f"{path} is not a tokenizer file; give a tokenizer.json, tekken.json, vocab.json, vocab.txt, a SentencePiece *.model, a *.tiktoken file, or a folder."
+    )
+
+
+def _pair(vocab: Path, merges: Path, pattern: str | None) -> tuple[tokenizers.Tokenizer, dict[str, Any]]:
+    if not vocab.is_file():
+        raise WorkbenchError(f"{merges} needs {vocab.name} beside it; give both files of one tokenizer.")
+    return _from_file(vocab, pattern)
 
 
 def _is_ranks(path: Path) -> bool:
@@ -123,38 +154,3 @@ def _parse(path: Path, content: dict[str, Any]) -> tokenizers.Tokenizer:
         return tokenizers.Tokenizer.from_str(json.dumps(content, ensure_ascii=False))
     except Exception as error:  # the library raises bare Exception
         raise WorkbenchError(f"{path} is not a tokenizer.json that the tokenizers library reads ({error}); check that the file is whole.") from None
-
-
-def _config(folder: Path) -> dict[str, Any]:
-    """The settings that the files beside tokenizer.json state: roles as text, limits, chat template."""
-    stated = _json(folder / "special_tokens_map.json") | _json(folder / "tokenizer_config.json")
-    found = {key: stated[key] for key in _KEPT if stated.get(key) is not None}
-    found |= {f"{role}_token": _content(token) for role in ROLES if (token := stated.get(f"{role}_token"))}
-    extra = stated.get("additional_special_tokens") or stated.get("extra_special_tokens") or []
-    if isinstance(extra, list) and extra:
-        found["additional_special_tokens"] = [_content(token) for token in extra]
-    template = folder / "chat_template.jinja"
-    if template.is_file():
-        try:
-            found["chat_template"] = template.read_text(encoding="utf-8")
-        except UnicodeDecodeError as error:
-            raise WorkbenchError(f"{template} is not UTF-8 at byte {error.start}; save it as UTF-8.") from None
-    elif stated.get("chat_template"):
-        found["chat_template"] = stated["chat_template"]
-    return found
-
-
-def _content(token: Any) -> str:
-    return token["content"] if isinstance(token, dict) else str(token)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise WorkbenchError(f"{path} is not JSON; check that the file is whole.") from None
-    if not isinstance(content, dict):
-        raise WorkbenchError(f"{path} is not a JSON object; give a tokenizer.json.")
-    return content

@@ -1,0 +1,104 @@
+"""Extension against the library's own training, and an extended tokenizer against its base: paired and interleaved in one process.
+
+    WORKBENCH_REAL_DATA=… python -m tests.benchmarks.bench_tokenizer [--rounds 5] [--only extend encode load]
+
+Prints one JSON row per measurement. Limits: extension by 20 000 tokens ≤ 3 times a fresh byte-level BPE of as many merges on the same text; encoding
+speed in bytes per second ≥ 0.85 of the base's; loading ≤ 1.2 times the base's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from .timing import paired
+
+NEW = 20_000
+BASES = {"llama2": "llama2.model", "llama3": "llama3.tiktoken", "gpt2": "gpt2-vocab.json"}
+TEXTS = {"ru": "mono/ru_war_and_peace.txt", "en": "mono/en_war_and_peace.txt"}
+
+
+def lines(data: Path, name: str) -> list[str]:
+    return [line for line in (data / TEXTS[name]).read_text(encoding="utf-8").split("\n") if line.strip()]
+
+
+def fresh(base: Any, texts: list[str]) -> Callable[[], object]:
+    """The library's training of as many merges, on text cut by the base's own pre-tokenizer."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+
+    def train() -> object:
+        made = Tokenizer(models.BPE())
+        made.pre_tokenizer = base.backend_tokenizer.pre_tokenizer
+        alphabet = pre_tokenizers.ByteLevel.alphabet()
+        made.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=256 + NEW, initial_alphabet=alphabet, show_progress=False))
+        assert made.get_vocab_size() == 256 + NEW
+        return made
+
+    return train
+
+
+def extending(data: Path, rounds: int) -> Iterator[dict[str, object]]:
+    from workbench.tokenizer import Extension, extend, load
+
+    base, texts = load(data / "tokenizers" / BASES["llama3"]), lines(data, "ru")
+    for script in ("Cyrillic", None):
+        options = Extension(new_tokens=NEW, script=script)
+        found = paired({"library": fresh(base, texts), "extend": lambda options=options: extend(base, texts, options)}, rounds, warm_up=False)
+        yield {"benchmark": "extend", "base": "llama3", "new": NEW, "script": script, "bytes": sum(len(t.encode()) for t in texts), **found}
+
+
+def encoding(data: Path, rounds: int) -> Iterator[dict[str, object]]:
+    from workbench.tokenizer import Extension, extend, load
+
+    for name, file in BASES.items():
+        base = load(data / "tokenizers" / file)
+        old, new = base.backend_tokenizer, extend(base, lines(data, "ru"), Extension(new_tokens=NEW, script="Cyrillic")).tokenizer.backend_tokenizer
+        for language in TEXTS:
+            texts = lines(data, language)
+            # Both encode the same bytes, so the ratio of their speeds is the inverse ratio of their times.
+            found = paired({"extended": _encode(new, texts), "base": _encode(old, texts)}, rounds)
+            speed = {"speed_" + key: value for key, value in found.items() if key.startswith("ratio")}
+            seconds = {key: value for key, value in found.items() if key.endswith("seconds")}
+            yield {"benchmark": "encode", "base": name, "text": language, "bytes": sum(len(t.encode()) for t in texts), **seconds, **speed}
+
+
+def _encode(backend: Any, texts: list[str]) -> Callable[[], object]:
+    return lambda: backend.encode_batch_fast(texts, add_special_tokens=False)
+
+
+def loading(data: Path, rounds: int) -> Iterator[dict[str, object]]:
+    from workbench.tokenizer import Extension, extend, load, save
+
+    for name, file in BASES.items():
+        base = load(data / "tokenizers" / file)
+        made = extend(base, lines(data, "ru"), Extension(new_tokens=NEW, script="Cyrillic")).tokenizer
+        with tempfile.TemporaryDirectory() as place:
+            before, after = save(base, Path(place) / "base"), save(made, Path(place) / "extended")
+            size = {which: (folder / "tokenizer.json").stat().st_size for which, folder in (("base", before), ("extended", after))}
+            found = paired({"base": lambda folder=before: load(folder), "extended": lambda folder=after: load(folder)}, rounds)
+        tokens = len(made) / len(base)
+        yield {
+            "benchmark": "load", "base": name, **found, "times_tokens": round(tokens, 3), "times_bytes": round(size["extended"] / size["base"], 3),
+            "ratio_per_token": round(found["ratio"] / tokens, 3),
+        }  # fmt: skip
+
+
+def main() -> None:
+    kinds = {"extend": extending, "encode": encoding, "load": loading}
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", nargs="+", choices=kinds, default=list(kinds))
+    given = parser.parse_args()
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
+    for kind in given.only:
+        for row in kinds[kind](Path(os.environ["WORKBENCH_REAL_DATA"]), given.rounds):
+            print(json.dumps(row, ensure_ascii=False), flush=True)
+
+
+if __name__ == "__main__":
+    main()
