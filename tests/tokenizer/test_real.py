@@ -94,7 +94,7 @@ def test_a_language_is_added_and_all_else_stays(
     assert (made.report.new, made.report.dead, made.report.resplit) == (4000, 0, 0.0)
     for texts in (english, *(flores[other] for other in OTHERS[script])):
         assert encode(again, texts) == encode(base, texts)
-    assert after < 0.93 * before
+    assert after < 0.95 * before
     assert base.get_vocab().items() <= again.get_vocab().items()
     assert again.get_vocab() == made.tokenizer.get_vocab()
     assert again.all_special_ids == base.all_special_ids

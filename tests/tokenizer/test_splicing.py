@@ -73,7 +73,7 @@ def test_text_comes_back_and_gets_no_longer(case: tuple, text: str) -> None:
 @given(text=ANY)
 def test_text_without_a_letter_of_the_script_keeps_its_encoding(case: tuple, text: str) -> None:
     base, _, *results = case
-    text = regex.sub(r"(?V1)[[\p{L}\p{M}]&&\p{scx=Cyrillic}]", "", text)
+    text = regex.sub(r"(?V1)[[\p{L}\p{M}]&&\p{sc=Cyrillic}]", "", text)
     assert all(encode(result.tokenizer, text) == encode(base, text) for result in results)
 
 
@@ -148,9 +148,30 @@ def test_the_limit_holds_and_what_is_left_follows_later(bases: dict, donors: dic
         some = splice(bases[name], donors["bpe"], Extension(script="Cyrillic", new_tokens=60))
         assert 0 < some.report.new <= 60
         assert some.report.rejected["no room left"] > 0
+        assert some.report.new > some.report.letters
         rest = splice(some.tokenizer, donors["bpe"], Extension(script="Cyrillic"))
         assert rest.report.new > 0
         assert rest.report.dead == 0
+
+
+def test_the_first_words_come_first_with_their_letters(bases: dict) -> None:
+    """Letters that the base lacks are paid for by the words that need them, not all before the first word."""
+    words = ["곰은", "숲에", "겨울", "강으로", "아이들은"]
+    for base in bases.values():
+        room = add_words(base, words[:2], Extension(script="Hangul")).report.new
+        some = add_words(base, words, Extension(script="Hangul", new_tokens=room))
+        assert some.report.new == room
+        whole = [word for word in words if len(encode(some.tokenizer, f"the {word}")) == len(encode(base, "the")) + 1]
+        assert whole == words[:2]
+        assert some.report.rejected == {"no room left": 3}
+
+
+def test_what_the_pre_tokenizer_always_cuts_is_not_added(bases: dict) -> None:
+    backend = Tokenizer.from_str(bases["byte-level"].backend_tokenizer.to_str())
+    backend.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(), backend.pre_tokenizer])
+    result = splice(wrap(backend, {}), wrap(_donor(["47", "b4", "бв"], " 47"), {}), Extension(digits=True))
+    assert set(result.tokenizer.get_vocab()) - set(bases["byte-level"].get_vocab()) >= {"47"}
+    assert result.report.rejected == {"never in one word of the base": 2}
 
 
 def test_a_spliced_tokenizer_can_be_extended(made: dict) -> None:
@@ -180,8 +201,10 @@ def test_old_tokens_that_nothing_makes_stay_as_they_are(bases: dict) -> None:
     assert result.report.rejected == {"a character that the base writes in bytes, or not at all": 1}
 
 
-def _donor(pieces: list[str]) -> Tokenizer:
-    donor = Tokenizer(models.WordPiece({"[UNK]": 0} | {f"##{piece}": i for i, piece in enumerate(pieces, 1)}, unk_token="[UNK]"))
+def _donor(pieces: list[str], *words: str) -> Tokenizer:
+    """A WordPiece of these parts of words, and of these words, a space in front."""
+    vocab = [f"##{piece}" for piece in pieces] + [word.strip() for word in words]
+    donor = Tokenizer(models.WordPiece({"[UNK]": 0} | {piece: i for i, piece in enumerate(vocab, 1)}, unk_token="[UNK]"))
     donor.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     return donor
 
@@ -198,7 +221,7 @@ def test_the_step_takes_a_donor_or_a_word_list(bases: dict, donors: dict, tmp_pa
     assert made.metrics["tokens_per_word_after"] < made.metrics["tokens_per_word_before"]
     listed = wb.run(wb.tokenizer.Extend(base=base, words=words, text=text, script="Cyrillic"))
     assert json.dumps(listed.metrics["examples"], ensure_ascii=False).count("two␣words") == 1
-    with pytest.raises(WorkbenchError, match=r"has no token of the script Cyrillic that could be added"):
+    with pytest.raises(WorkbenchError, match=r"has no token of the script Cyrillic that could be added to"):
         wb.run(wb.tokenizer.Extend(base=made, donor=donor, text=text, script="Cyrillic"))
     with pytest.raises(WorkbenchError, match="give one of them"):
         wb.run(wb.tokenizer.Extend(base=base, donor=donor, words=words, text=text))

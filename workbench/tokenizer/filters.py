@@ -67,7 +67,7 @@ class Filter:
 
 
 class Script:
-    """A Unicode script, or several joined by "+" (with the characters it shares with others, Script_Extensions, as far as they are letters)."""
+    """A Unicode script, or several joined by "+". Letters that it shares with others (Script_Extensions) may stand beside its own."""
 
     def __init__(self, name: str, digits: bool) -> None:
         names = [part.strip() for part in name.split("+")]
@@ -76,14 +76,14 @@ class Script:
                 regex.compile(rf"\p{{scx={part}}}")
             except regex.error:
                 raise WorkbenchError(f"'{part}' is no Unicode script.{nearest(part, SCRIPTS)} Join several by +, as in Han+Hiragana+Katakana.") from None
-        own = "[" + "".join(rf"\p{{scx={part}}}" for part in names) + "]"
-        # A mark that Latin shares (U+0301) is written in any text; only the script's own signs (vowels of Devanagari) belong to it.
-        signs = r"\p{M}" if {"latin", "latn"} & {part.lower() for part in names} else r"[\p{M}--\p{scx=Latin}]"
-        number = rf"[\p{{N}}&&{own}]" if digits else ""
+        own, shared = ("[" + "".join(rf"\p{{{key}={part}}}" for part in names) + "]" for key in ("sc", "scx"))
+        number = rf"[\p{{N}}&&{shared}]" if digits else ""
         self.name = name
+        # A letter or sign that scripts share (ʼ of Ukrainian and Hawaiian, ـ of Arabic and Syriac) is never a token by itself, nor makes one pass.
         self.letter = regex.compile(rf"(?V1)[\p{{L}}&&{own}]")
-        self.letter_or_sign = regex.compile(rf"(?V1)[[\p{{L}}&&{own}][{signs}&&{own}]]")
-        self.allowed = regex.compile(rf"(?V1)[[\p{{L}}&&{own}]\p{{M}}{number}{regex.escape(JOINERS)}]*")
+        self.letter_or_sign = regex.compile(rf"(?V1)[[\p{{L}}\p{{M}}]&&{own}]")
+        self.shared = regex.compile(rf"(?V1)[\p{{L}}&&{shared}]")
+        self.allowed = regex.compile(rf"(?V1)[[\p{{L}}&&{shared}]\p{{M}}{number}{regex.escape(JOINERS)}]*")
 
     def has(self, stretches: list[tuple[str, bytes]]) -> bool:
         """Whether the text is of this script: at least one letter, all else marks and joiners. It may end in the first bytes of a character.
@@ -100,15 +100,14 @@ class Script:
             return False
         if not tail:
             return bool(self.letter.search(text))
-        others, letters = self.completions(tail)
-        return letters and not others["letters"] and (bool(self.letter.search(text)) or not others["all"])
+        own, foreign, only = self.completions(tail)
+        return own and not foreign and (only or bool(self.letter.search(text)))
 
     @lru_cache(maxsize=4096)  # noqa: B019 - one small object per extension
-    def completions(self, tail: bytes) -> tuple[dict[str, bool], bool]:
-        """What an unfinished character may become: whether other letters, or anything else than a letter of the script; and whether one of its letters."""
+    def completions(self, tail: bytes) -> tuple[bool, bool, bool]:
+        """What an unfinished character may become: a letter of the script; a letter that is none of it; nothing but letters of the script alone."""
         chars = completed(tail)
-        rest = self.letter.sub("", chars)
-        return {"letters": not chars or bool(regex.search(r"\p{L}", rest)), "all": bool(rest)}, len(rest) < len(chars)
+        return bool(self.letter.search(chars)), bool(regex.search(r"\p{L}", self.shared.sub("", chars))), not self.letter.sub("", chars)
 
 
 @cache

@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ..corpus.scripts import words
@@ -15,7 +14,6 @@ from .alphabet import Spelling
 if TYPE_CHECKING:
     import tokenizers
 
-DOCUMENTS = 20_000  # of the reference text that are read
 EXAMPLES = 12
 WORD_START = ("▁", "Ġ")
 
@@ -37,7 +35,7 @@ class Resplit:
 def resplit(before: tokenizers.Tokenizer, after: tokenizers.Tokenizer, texts: Iterable[str]) -> Resplit:
     """Compare the pieces (not the ids, which may have moved) of every word as it stands after a space."""
     counts: Counter[str] = Counter()
-    for text in islice(texts, DOCUMENTS):
+    for text in texts:
         counts.update(words(text))
     if not counts:
         return Resplit(0, 0)

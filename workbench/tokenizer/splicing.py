@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = 5
 WAITING = "more than one merge missing"
+NO_ROOM = "no room left"
 
 
 def splice(
@@ -85,8 +86,9 @@ class Splicer:
         self.room = 1_000_000 if options.new_tokens is None else options.new_tokens
         self.addition = Addition()
         self.known: dict[str, int] = old.spec["model"]["vocab"].copy()
-        self.base_size = len(self.known)
         self.asked: set[str] = set()
+        self.letters: dict[str, int] = {}  # that the base lacks and some piece has; with the ids they have meanwhile
+        self.used: set[str] = set()  # of the letters, those in a token that was added
         self.order: dict[tuple[int, int], tuple[int, int]] = {}  # new merges: pair → (rank, product)
 
     def add(self, pieces: Iterable[str], progress: Progress) -> None:
@@ -94,7 +96,7 @@ class Splicer:
         wanted = [piece for piece in dict.fromkeys(pieces) if self._passes(piece)]
         self.asked.update(wanted)
         if self.old.kind != "byte-level":
-            self._add_letters(wanted)
+            self._lacking(wanted)
         self.text = {i: token for token, i in self.known.items()}
         left = len(wanted) + 1
         while wanted and len(wanted) < left:
@@ -105,6 +107,7 @@ class Splicer:
             for piece, reason in waiting:
                 if reason != WAITING or len(wanted) == left:
                     self._refuse(piece, reason)
+        self._settle()
 
     def _passes(self, piece: str) -> bool:
         if piece in self.known:
@@ -115,33 +118,48 @@ class Splicer:
         return not reason
 
     def _in_one_word(self, piece: str) -> bool:
-        """Whether the base's normaliser and pre-tokenizer leave the text of a piece whole; else no text could ever give the token."""
-        text = "".join(text for text, _ in runs(self._raw(piece))).strip()
-        inside = to_letters(text.encode()) if self.old.kind == "byte-level" else text
-        return any(inside in word for word in self.old.words(f" {text}"))
+        """Whether some text gives the base's model this piece inside one word; else the normaliser or pre-tokenizer always cuts it, and no text has it."""
+        text = "".join(text for text, _ in runs(self._raw(piece)))
+        inside = to_letters(text.encode()) if self.old.kind == "byte-level" else text.replace(" ", MARK)
+        return any(inside in word for before in ("", "a", "1", ".") for word in self.old.words(before + text))
 
-    def _add_letters(self, wanted: list[str]) -> None:
-        letters = [c for piece in wanted for c in self.judge.letters(piece) if c not in self.known]
-        self.addition.letters = add_letters(self.old, list(dict.fromkeys(letters))[: self.room])
-        self.known |= {letter: self.old.rows + k for k, letter in enumerate(self.addition.letters)}
+    def _lacking(self, wanted: list[str]) -> None:
+        """Let the base's model know the letters that it lacks, so that pieces with them can be cut."""
+        letters = add_letters(self.old, [c for piece in wanted for c in self.judge.letters(piece) if c not in self.known])
+        self.letters = {letter: self.old.rows + k for k, letter in enumerate(letters)}
+        self.known |= self.letters
+
+    def _settle(self) -> None:
+        """Give up the letters that no added token has, and close the gaps in the ids."""
+        vocab = self.old.spec["model"]["vocab"]
+        self.addition.letters = [letter for letter in self.letters if letter in self.used]
+        place = {self.letters[letter]: self.old.rows + k for k, letter in enumerate(self.addition.letters)}
+        place |= {i: self.old.rows + len(place) + k for k, (_, _, i) in enumerate(self.addition.merges)}
+        self.addition.merges = [tuple(place.get(i, i) for i in merge) for merge in self.addition.merges]
+        for letter, i in self.letters.items():
+            vocab.pop(letter)
+            if letter in self.used:
+                vocab[letter] = place[i]
 
     def _splice(self, piece: str) -> str:
         """Add one piece, or say why not."""
-        if piece in self.known:
+        if piece in self.known and piece not in self.letters:
             return ""
         ids = self._cut(piece)
         if "".join(self.text[i] for i in ids) != piece:
             return "a character that the base writes in bytes, or not at all"
         if len(ids) > 2 and not self.chain:
             return WAITING
-        if len(self.known) - self.base_size + len(ids) - 1 > self.room:
-            return "no room left"
+        letters = self.letters.keys() & set(piece) - self.used
+        if len(self.used) + len(self.order) + len(letters) + len(ids) - 1 > self.room:
+            return NO_ROOM
         while len(ids) > 1:
             pair = next(self._joins(ids), None)
             if pair is None:
                 return "no reachable token between"
             self._merge(*pair)
             ids = self._cut(piece)
+        self.used |= letters
         return ""
 
     def _joins(self, ids: list[int]) -> Iterator[tuple[int, int]]:
@@ -154,9 +172,10 @@ class Splicer:
 
     def _merge(self, left: int, right: int) -> None:
         product = self._product((left, right))
-        i = self.known[product] = self.old.rows + len(self.known) - self.base_size
+        i = self.known[product] = self.old.rows + len(self.letters) + len(self.order)
         self.text[i] = product
         self.order[left, right] = (len(self.order), i)
+        self.used |= self.letters.keys() & set(product)
         self.addition.between += product not in self.asked
         self.addition.merges.append((left, right, i))
 

@@ -45,7 +45,7 @@ class Extend(Extension, Step):
     def _extended(self, progress: Progress) -> Extended:
         from ..corpus import open
         from .extension import extend
-        from .splicing import add_words, splice
+        from .splicing import NO_ROOM, add_words, splice
 
         if self.donor and self.words:
             raise WorkbenchError("A donor and a word list are given; give one of them, and extend the result by the other.")
@@ -56,9 +56,10 @@ class Extend(Extension, Step):
             result = add_words(self.base, open(self.words), self, progress, text, reference)
         else:
             return extend(self.base, text, self, progress, reference)
-        if not result.report.new:
+        if not result.report.new and NO_ROOM not in result.report.rejected:
             of = f" of the script {self.script}" if self.script else ""
-            raise WorkbenchError(f"{self.donor or self.words} has no token{of} that could be added to {self.base}; choose another one, or another script.")
+            given = self.donor or self.words
+            raise WorkbenchError(f"{given} has no token{of} that could be added to {self.base} and is not there yet; choose another one, or another script.")
         return result
 
 
