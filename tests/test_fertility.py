@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import random
+import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ import workbench as wb
 from workbench import corpus, fertility
 from workbench.errors import WorkbenchError
 from workbench.fertility.encoder import Encoder
-from workbench.fertility.measuring import interval
+from workbench.fertility.intervals import Blocks, interval
 
 TEXT = ["the cat sat", "the cat ran far", "a dog"]
 
@@ -179,11 +181,28 @@ def test_limits_are_said():
     assert found.notes == ["t: the first 2 documents were measured; raise limit for more."]
 
 
-def test_very_many_word_types_are_sampled(monkeypatch):
-    monkeypatch.setattr("workbench.fertility.measuring.WORD_TYPES", 50)
-    found = fertility.measure({"b": bytes_tokenizer()}, {"t": [f"w{n} w{n}" for n in range(200)]})
-    assert found.notes == ["t has 200 distinct words; numbers over words are from 50 of them, drawn at random."]
-    assert row(found)["words"] == 400
+def test_very_many_word_types_are_sampled_and_the_frequent_ones_kept(monkeypatch):
+    monkeypatch.setattr("workbench.fertility.counting.WORD_TYPES", 400)
+    monkeypatch.setattr("workbench.fertility.counting.PENDING", 100)
+    rare = [f"w{n:04d}" for n in range(2_000)]
+    documents = [f"the cat {a} {b}" for a, b in zip(rare[::2], rare[1::2], strict=True)]
+    found = fertility.measure({"w": words_tokenizer(["the", "cat"]), "b": bytes_tokenizer()}, {"t": documents}, limit=None)
+    said = re.fullmatch(
+        r"t has about ([\d,]+) distinct words; numbers over words are from ([\d,]+) of them: the 2 most frequent, and 1 in (\d+) of the rest, drawn at random.",
+        found.notes[0],
+    )
+    about, kept, rate = (int(n.replace(",", "")) for n in said.groups())
+    assert about == pytest.approx(2_002, rel=0.25)
+    assert kept <= 400
+    assert rate in (8, 16)
+    only = row(found, tokenizer="b")
+    assert (only["words"], only["tokens_per_word"]) == (4_000, pytest.approx((3 + 4 + 6 + 6) / 4, abs=0.01))
+    assert only["continued_words"] == 1
+    assert only["p95"] == 6  # a sample that lost "the" and "cat", half of all words, would not know
+    scripts = {r["script"]: r for r in found.by_script if r["tokenizer"] == "b"}
+    assert scripts["Latin"]["words"] == pytest.approx(4_000, rel=0.15)
+    again = fertility.measure({"w": words_tokenizer(["the", "cat"]), "b": bytes_tokenizer()}, {"t": documents}, limit=None)
+    assert again == found
 
 
 @pytest.mark.parametrize(
@@ -226,9 +245,145 @@ def test_the_step_reports_rows(tmp_path: Path):
     assert json.loads(json.dumps(made.metrics)) == made.metrics
 
 
+def test_nsl_new_tokens_and_consequences_are_against_the_reference():
+    small, large = words_tokenizer(["the", "cat"]), bytes_tokenizer()
+    found = fertility.measure({"bytes": large, "words": small}, {"t": TEXT}, context=100, width=10, weight_bytes=2)
+    assert found.reference == "bytes"
+    assert (row(found, tokenizer="bytes")["nsl"], row(found, tokenizer="words")["nsl"]) == (1, 9 / 31)
+    assert row(found, tokenizer="bytes")["utilisation_new"] is None
+    assert row(found, tokenizer="words")["utilisation_new"] == 1  # the, cat and [UNK] are no bytes
+    first, second = found.consequences
+    assert (first["words_per_window"], second["words_per_window"]) == (round(100 / (31 / 9)), 100)
+    assert (second["characters_per_window"], second["window_share"], second["tokens_per_100_words"]) == (round(100 * 31 / 9), 10, 100)
+    assert (first["table_mb"], second["table_mb"]) == (256 * 2 * 10 * 2 / 1e6, 3 * 2 * 10 * 2 / 1e6)
+    assert (second["times_the_text"], second["times_the_table"]) == (pytest.approx(31 / 9), 3 / 256)
+    tied = fertility.measure({"w": small}, {"t": TEXT}, reference=large, width=10, tied=True)
+    assert len(tied.rows) == 1
+    assert tied.consequences[0]["table_mb"] == 3 * 10 * 2 / 1e6
+    assert row(tied)["nsl"] == 9 / 31
+
+
+def test_a_token_is_new_whichever_way_it_is_written():
+    from tokenizers import Tokenizer, models
+
+    marked = Tokenizer(models.BPE({p: i for i, p in enumerate(["<unk>", "▁", "t", "h", "e", "▁the"])}, [], unk_token="<unk>"))
+    bare = bytes_tokenizer()
+    assert {marked.id_to_token(i) for i in Encoder(marked).lacking(Encoder(bare))} == {"<unk>", "▁the"}  # ▁ is the byte-level space
+
+
+def test_utilisation_counts_tokens_that_occur_often_enough():
+    built = words_tokenizer(["the", "cat", "sat", "ran"])  # [UNK] 3, the 2, cat 2, sat 1, ran 1
+    assert [row(fertility.measure({"w": built}, {"t": TEXT}, min_count=k))["utilisation"] for k in (1, 2, 3, 4)] == [1, 0.6, 0.2, 0]
+
+
+def test_histograms_add_up():
+    found = fertility.measure({"f": fallback_tokenizer()}, {"t": ["ab яю ab"]})
+    shown = {name: {r["bin"]: r["count"] for r in found.histograms if r["histogram"] == name} for name in {r["histogram"] for r in found.histograms}}
+    assert shown == {
+        "tokens per word": {"3": 2, "5": 1},
+        "bytes per token": {"0": 2, "1": 8},  # a space is the mark before a word, not its length
+        "characters per token": {"0": 6, "1": 4},
+        "script of tokens": {"single bytes": 4, "Latin": 4, "no letters": 2},
+        "script of vocabulary": {"single bytes": 256, "Latin": 26, "special": 1, "no letters": 1},
+    }
+    for name in shown:
+        assert sum(r["share"] for r in found.histograms if r["histogram"] == name) == pytest.approx(1)
+
+
+def test_counts_alone_agree_with_the_full_table():
+    texts = {"t": TEXT, "ja": ["今日は天気がいい。"]}
+    full, counts = (fertility.measure({"b": bytes_tokenizer()}, texts, detail=detail) for detail in ("full", "counts"))
+    for a, b in zip(full.rows, counts.rows, strict=True):
+        same = [key for key, value in b.items() if value is not None]
+        assert {"tokens", "bytes", "chars", "whitespace_words", "bytes_per_token"} <= set(same)
+        assert {key: a[key] for key in same} == {key: b[key] for key in same}
+    assert counts.rows[0]["tokens_per_word"] is None
+
+
+def test_parity_of_several_languages_has_a_row_each_and_an_interval(tmp_path):
+    (tmp_path / "p.tsv").write_text("en\tru\tfa\nab\tяя\tا\nabcd\tя\tاا\n", encoding="utf-8")
+    (tmp_path / "w.json").write_text(bytes_tokenizer().to_str(), encoding="utf-8")
+    spec = fertility.Fertility(
+        tokenizers=tmp_path / "w.json", text=tmp_path / "p.tsv", column="fa", parallel=tmp_path / "p.tsv", source_column="en", target_column=("ru", "fa")
+    )
+    metrics = wb.run(spec).metrics
+    assert [(r["source"], r["target"], r["parity"], r["count"]) for r in metrics["parities"]] == [("en", "ru", 1, 2), ("en", "fa", 1, 2)]
+    assert (metrics["parities"][0]["parity_low"], metrics["parities"][0]["parity_high"]) == (0.5, 2)
+    assert metrics["rows"][0]["parity"] == 1
+
+
+def test_words_are_found_by_chunks_as_in_the_whole_text():
+    """Also where the narrow no-break space, which joins numbers, stands between them."""
+    from workbench.corpus.scripts import words
+    from workbench.fertility.counting import Counts
+
+    letters = st.text(st.sampled_from("aбע今カ1,.'_-\u200c\u200d\u0301\u202f\u00a0\u3000\x1c \n\tℹ🙂ไท"), max_size=12)
+
+    @settings(max_examples=300, deadline=None)
+    @given(st.lists(letters.filter(str.strip), min_size=1, max_size=4))
+    def law(texts):
+        counts = Counts(words, 0)
+        assert counts.add(texts[:1])[0].tolist() + counts.add(texts)[0].tolist() == [len(words(t)) for t in texts[:1] + texts]
+        sample = counts.sample()
+        found: dict[str, int] = {}
+        for word in (w for t in texts[:1] + texts for w in words(t)):
+            found[word] = found.get(word, 0) + 1
+        assert dict(zip(sample.names, sample.counts.tolist(), strict=True)) == found
+
+    law()
+
+
+def test_blocks_keep_every_sum_and_stay_few(monkeypatch):
+    monkeypatch.setattr("workbench.fertility.intervals.BLOCKS", 4)
+    blocks, rows = Blocks(2), np.random.default_rng(0).integers(0, 9, (2, 100))
+    for part in np.array_split(rows, 7, axis=1):
+        blocks.add(part)
+    assert blocks.sums.shape[1] in range(4, 9)
+    assert blocks.sums.sum(axis=1).tolist() == rows.sum(axis=1).tolist()
+    size = 16  # 100 documents in at most 8 blocks
+    assert blocks.sums.tolist() == np.add.reduceat(rows, range(0, 100, size), axis=1).tolist()
+
+
+def test_worst_words_show_what_cannot_be_seen():
+    found = fertility.measure({"b": bytes_tokenizer()}, {"t": ["می\u200cرود a\u202eb"]})
+    assert {r["word"] for r in found.worst_words} == {"می⟨U+200C⟩رود", "a⟨U+202E⟩b"}
+
+
+def test_text_without_words_says_so():
+    found = fertility.measure({"b": bytes_tokenizer()}, {"t": ["?! … —"]})
+    only = row(found)
+    assert (only["words"], only["tokens_per_word"], only["continued_words"]) == (0, None, None)
+    assert only["bytes_per_token"] == 1
+    assert found.notes == ["t has no words, as it has neither letters nor numbers; use bytes per token."]
+
+
+def test_what_is_named_twice_is_measured_once(tmp_path):
+    words_tokenizer(["a"]).save(str(tmp_path / "tokenizer.json"))
+    path = str(tmp_path / "tokenizer.json")
+    found = fertility.measure([path, path], {"t": TEXT})
+    assert len(found.rows) == 1
+    assert found.notes == [f"{path} is named twice; it is measured once."]
+
+
+def test_dictionaries_find_words_where_no_space_does():
+    pytest.importorskip("icu4py")
+    texts = {"ja": ["今日は天気がいい。", "3.14 don't"], "th": ["ฉันรักภาษาไทย"]}
+    found = fertility.measure({"b": bytes_tokenizer()}, texts, segment="dictionary")
+    assert [r["words"] for r in found.rows] == [5 + 2, 4]
+    assert all(r["segmenter"].startswith("ICU") and r["tokens_per_whitespace_word"] is None for r in found.rows)
+    assert {"tokenizer": "b", "text": "ja", "word": "今日", "tokens": 6, "count": 1} in found.worst_words
+    assert not found.notes
+
+
+def test_dictionaries_that_are_not_there_are_asked_for(monkeypatch):
+    monkeypatch.setitem(sys.modules, "icu4py", None)
+    with pytest.raises(WorkbenchError, match=r"pip install 'workbench\[segmentation\]'"):
+        fertility.measure({"b": bytes_tokenizer()}, {"t": TEXT}, segment="dictionary")
+
+
 # FLORES dev and devtest sentences of SIB-200 (1004 lines): tokens per whitespace word, and parity to English.
 PUBLISHED = {
-    "gpt2": {"en": (1.23, 1), "ru": (7.76, 5.78), "fa": (6.07, 5.33), "ko": (8.77, 5.06)},
+    "gpt2-vocab.json": {"en": (1.23, 1), "ru": (7.76, 5.78), "fa": (6.07, 5.33), "ko": (8.77, 5.06)},
     "llama2.model": {"en": (1.41, 1), "ru": (2.56, 1.66), "fa": (5.27, 4.03), "ko": (6.37, 3.20)},
     "mistral-v3.model": {"en": (1.36, 1), "ru": (2.83, 1.90), "fa": (5.16, 4.09), "ko": (4.75, 2.47)},
     "llama3.tiktoken": {"en": (1.23, 1), "ru": (2.22, 1.65), "fa": (1.76, 1.54), "ko": (2.60, 1.50)},
@@ -240,11 +395,7 @@ PUBLISHED = {
 @pytest.mark.real
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_real_tokenizers_show_their_known_fertility(real_data: Path, name: str):
-    from tokenizers import ByteLevelBPETokenizer
-
-    folder, flores = real_data / "tokenizers", real_data / "parallel" / "flores_sib200.tsv"
-    gpt2 = name == "gpt2"
-    tokenizer = ByteLevelBPETokenizer(str(folder / "gpt2-vocab.json"), str(folder / "gpt2-merges.txt"))._tokenizer if gpt2 else folder / name
+    tokenizer, flores = real_data / "tokenizers" / name, real_data / "parallel" / "flores_sib200.tsv"
     languages = ("en", "ru", "fa", "ko")
     found = fertility.measure(
         {name: tokenizer}, {lang: corpus.open(flores, column=lang) for lang in languages},
@@ -253,8 +404,9 @@ def test_real_tokenizers_show_their_known_fertility(real_data: Path, name: str):
     for lang in languages:
         per_word, parity = PUBLISHED[name][lang]
         measured = row(found, text=lang)
-        assert measured["tokens_per_whitespace_word"] == pytest.approx(per_word, abs=0.01)
-        assert lang == "en" or parity is None or measured["parity"] == pytest.approx(parity, abs=0.006)
+        # To the second decimal: no further from the printed number than rounding takes it (Mistral's English is 1.365).
+        assert measured["tokens_per_whitespace_word"] == pytest.approx(per_word, abs=0.0051)
+        assert lang == "en" or parity is None or measured["parity"] == pytest.approx(parity, abs=0.0051)
         assert measured["unknown_rate"] == 0
     if "darulm" in name:
         assert row(found, text="fa")["byte_fallback_rate"] == pytest.approx(0.87, abs=0.01)

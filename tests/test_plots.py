@@ -27,6 +27,43 @@ def test_a_script_without_words_is_shown_in_bytes_per_token() -> None:
     assert list(plots.fertility(rows).data[0].x) == [3.0, 7.0]
 
 
+def test_unknown_and_byte_fallback_rates_stand_beside_fertility() -> None:
+    rows = [row | {"unknown_rate": 0.02, "byte_fallback_rate": rate} for row, rate in zip(FERTILITY, (0.5, 0.0), strict=True)]
+    for shown in (rows, [row | {"tokens_per_word": None} for row in rows]):
+        hover = plots.fertility(shown).data[0].hovertemplate
+        assert ["2.0 % unknown, 50.0 % byte fallback" in hover[0], "2.0 % unknown, 0.0 % byte fallback" in hover[1]] == [True, True]
+
+
+def test_parity_has_a_bar_for_each_language_and_tokenizer() -> None:
+    about = {"source": "en", "pairs": "p", "count": 9}
+    rows = [
+        about | {"tokenizer": name, "target": target, "parity": 2.0 + n, "parity_low": 1.5 + n, "parity_high": 3.0 + n}
+        for name in ("old", "new")
+        for n, target in enumerate(("ru", "fa"))
+    ]
+    old, new = plots.parity(rows).data
+    assert (old.name, new.name) == ("old", "new")
+    assert (list(old.x), list(old.y)) == (["en → ru", "en → fa"], [2.0, 3.0])
+    assert (list(old.error_y.array), list(old.error_y.arrayminus)) == ([1.0, 1.0], [0.5, 0.5])
+
+
+def test_histograms_are_in_the_order_of_their_bins() -> None:
+    def row(name: str, at: str, share: float, kind: str = "tokens per word") -> dict[str, object]:
+        return {"tokenizer": name, "text": "ru", "histogram": kind, "bin": at, "count": 1, "share": share}
+
+    rows = [
+        row("old", "20+", 0.4),
+        row("old", "3", 0.6),
+        row("new", "1", 1.0),
+        row("new", "Latin", 0.2, "script of tokens"),
+        row("new", "Cyrillic", 0.8, "script of tokens"),
+    ]
+    old, new = plots.histogram(rows, "tokens per word", "ru").data
+    assert (list(old.x), list(old.y), list(new.y)) == (["1", "3", "20+"], [0, 60, 40], [100, 0, 0])
+    (scripts,) = plots.histogram(rows, "script of tokens").data
+    assert list(scripts.x) == ["Cyrillic", "Latin"]
+
+
 def test_bits_per_byte_takes_the_rows_of_one_text() -> None:
     rows = [
         {"model": "a", "measure": "bits_per_byte", "text": "ru", "value": 2.0, "low": 1.9, "high": 2.1},

@@ -29,8 +29,8 @@ def html(figure: go.Figure) -> str:
     return figure.to_html(full_html=False, include_plotlyjs=True, config=CONFIG)
 
 
-def bars(rows: Sequence[Row], value: str, name: str = "name", title: str = "", unit: str = "") -> go.Figure:
-    """Horizontal bars, one per row; `low` and `high` of a row (or `VALUE_low` …) are drawn as its interval."""
+def bars(rows: Sequence[Row], value: str, name: str = "name", title: str = "", unit: str = "", hover: Sequence[str] = ()) -> go.Figure:
+    """Horizontal bars, one per row; `low` and `high` of a row (or `VALUE_low` …) are drawn as its interval, `hover` says more of each."""
     values = [row[value] for row in rows]
     low, high = ([row.get(f"{value}_{end}", row.get(end)) for row in rows] for end in ("low", "high"))
     interval = None
@@ -45,24 +45,93 @@ def bars(rows: Sequence[Row], value: str, name: str = "name", title: str = "", u
         go.Bar(
             x=values, y=list(range(len(rows))), orientation="h", error_x=interval, width=0.62, marker_color=colours(len(rows)),
             text=[f"{v:.2f}" for v in values], textposition="inside", insidetextanchor="start", textfont_color="white", customdata=names,
-            hovertemplate="%{customdata}: %{x:.3f}<extra></extra>",
+            hovertemplate=[f"%{{customdata}}: %{{x:.3f}}{f'<br>{more}' if more else ''}<extra></extra>" for more in hover or [""] * len(rows)],
         )
     )  # fmt: skip
     figure.update_yaxes(autorange="reversed", tickvals=list(range(len(rows))), ticktext=[shorten(n) for n in names], showgrid=False)
-    return _frame(figure, title, x=unit, height=110 + 46 * max(len(rows), 1))
+    return _frame(figure, title, x=unit, height=110 + 46 * max(len(rows), 1)).update_yaxes(zeroline=False)
 
 
 def fertility(rows: Sequence[Row] | Any, text: str = "") -> go.Figure:
     """Tokens per word of each tokenizer with 95 % intervals; bytes per token where a script has no words to count.
 
-    Takes rows, or the result of a measurement that has them; `text` goes into the title.
+    Takes rows, or the result of a measurement that has them; `text` goes into the title. Unknown and byte-fallback rates stand beside each bar's value.
     """
     rows = getattr(rows, "rows", rows)
     on = f" of {text}" if text else ""
     if all(row.get("tokens_per_word") is not None for row in rows):
-        return bars(rows, "tokens_per_word", "tokenizer", f"Tokens per word{on} (fewer is better)", "tokens per word")
-    rows = [{k: row[k] for k in ("tokenizer", "bytes_per_token")} for row in rows if row.get("bytes_per_token") is not None]
-    return bars(rows, "bytes_per_token", "tokenizer", f"Bytes per token{on} (more is better)", "bytes per token")
+        return bars(rows, "tokens_per_word", "tokenizer", f"Tokens per word{on} (fewer is better)", "tokens per word", [_rates(row) for row in rows])
+    keys = ("tokenizer", "bytes_per_token", "bytes_per_token_low", "bytes_per_token_high", "unknown_rate", "byte_fallback_rate")
+    rows = [{key: row.get(key) for key in keys} for row in rows if row.get("bytes_per_token") is not None]
+    return bars(rows, "bytes_per_token", "tokenizer", f"Bytes per token{on} (more is better)", "bytes per token", [_rates(row) for row in rows])
+
+
+def _rates(row: Row) -> str:
+    rates = ((row.get(f"{name}_rate"), name.replace("_", " ")) for name in ("unknown", "byte_fallback"))
+    return ", ".join(f"{100 * rate:.1f} % {name}" for rate, name in rates if rate is not None)
+
+
+def parity(rows: Sequence[Row] | Any) -> go.Figure:
+    """Tokens of each language over tokens of the same sentences in the source language, by tokenizer, with 95 % intervals; the line at 1 is equality."""
+    rows = getattr(rows, "parities", rows)
+    figure = go.Figure()
+    for name, colour in zip(dict.fromkeys(row["tokenizer"] for row in rows), _cycle(), strict=False):
+        mine = [row for row in rows if row["tokenizer"] == name and row["parity"] is not None]
+        ends = [(row["parity_high"] - row["parity"], row["parity"] - row["parity_low"]) if row["parity_low"] is not None else (0, 0) for row in mine]
+        figure.add_bar(
+            x=[f"{row['source']} → {row['target']}" for row in mine], y=[row["parity"] for row in mine], name=shorten(name), marker_color=colour,
+            error_y={"type": "data", "symmetric": False, "array": [e[0] for e in ends], "arrayminus": [e[1] for e in ends], "color": QUIET, "thickness": 1.5},
+            hovertemplate=f"{name}, %{{x}}: %{{y:.3f}}<extra></extra>",
+        )  # fmt: skip
+    figure.add_hline(y=1, line={"color": QUIET, "dash": "dot", "width": 1.5})
+    figure.update_layout(barmode="group", showlegend=True)
+    return _frame(figure, "Parity: tokens for the same sentences (1 is equal)", y="parity", height=320).update_layout(margin_t=72)
+
+
+def histogram(rows: Sequence[Row] | Any, kind: str, text: str = "") -> go.Figure:
+    """One histogram of a measurement, in percent, a colour for each tokenizer: `kind` is one of those in its rows, such as "tokens per word"."""
+    rows = [row for row in getattr(rows, "histograms", rows) if row["histogram"] == kind and text in ("", row["text"])]
+    names = list(dict.fromkeys(row["tokenizer"] for row in rows))
+    bins = list(dict.fromkeys(row["bin"] for row in rows))
+    if all(each.rstrip("+").isdigit() for each in bins):
+        bins.sort(key=lambda each: int(each.rstrip("+")))
+    else:  # scripts: the most frequent first, and no more than can be read
+        bins = sorted(bins, key=lambda each: -sum(row["share"] for row in rows if row["bin"] == each))[:12]
+    figure = go.Figure()
+    for name, colour in zip(names, _cycle(), strict=False):
+        share = {row["bin"]: 100 * row["share"] for row in rows if row["tokenizer"] == name}
+        hover = f"{name}<br>%{{x}}: %{{y:.1f}} %<extra></extra>"
+        figure.add_bar(x=bins, y=[share.get(each, 0) for each in bins], name=shorten(name), marker_color=colour, hovertemplate=hover)
+    figure.update_layout(barmode="group", showlegend=len(names) > 1)
+    figure.update_xaxes(type="category", categoryorder="array", categoryarray=bins)
+    over = {"tokens per word": "words", "script of vocabulary": "vocabulary"}.get(kind, "tokens")
+    made = _frame(figure, f"{kind.capitalize()}{f', {text}' if text else ''}", x="" if kind.startswith("script") else kind, y=f"% of {over}", height=330)
+    return made.update_layout(margin_t=72 if len(names) > 1 else 46)
+
+
+def sweep(rows: Sequence[Row] | Any, knee: Row | None = None, text: str = "") -> go.Figure:
+    """Cost against new tokens with its 95 % interval and the knee, from a sweep or its rows: tokens per word, or bytes per token where there are no words."""
+    knee, rows = getattr(rows, "knee", knee), getattr(rows, "rows", rows)
+    worded = all(row["tokens_per_word"] is not None for row in rows)
+    value, better = ("tokens_per_word", "fewer") if worded else ("bytes_per_token", "more")
+    name, x = value.replace("_", " "), [row["new"] for row in rows]
+    figure = go.Figure()
+    if worded and all(row["low"] is not None for row in rows):
+        band = [row["high"] for row in rows] + [row["low"] for row in reversed(rows)]
+        figure.add_scatter(x=x + x[::-1], y=band, fill="toself", fillcolor="rgba(63,111,181,0.18)", line={"width": 0}, mode="lines", hoverinfo="skip")
+    figure.add_scatter(
+        x=x, y=[row[value] for row in rows], mode="lines+markers", line={"color": A, "width": 2}, customdata=[[row["size"], row["table_mb"]] for row in rows],
+        hovertemplate=f"%{{x:,}} new tokens: %{{y:.3f}} {name}<br>%{{customdata[0]:,}} rows, %{{customdata[1]:,.0f}} MB<extra></extra>",
+    )  # fmt: skip
+    if knee:
+        marker = {"size": 13, "color": B, "symbol": "circle-open", "line": {"width": 3}}
+        figure.add_scatter(x=[knee["new"]], y=[knee[value]], mode="markers", marker=marker, hoverinfo="skip")
+        figure.add_annotation(
+            x=knee["new"], y=knee[value], text=f"knee: {knee['new']:,} new, {knee[value]:.2f}", showarrow=True, arrowcolor=B, font_color=B,
+            ax=48, ay=-34 if worded else 34, xanchor="left",
+        )  # fmt: skip
+    figure.update_layout(showlegend=False)
+    return _frame(figure, f"{name.capitalize()}{f' of {text}' if text else ''} by vocabulary size ({better} is better)", x="new tokens", y=name, height=320)
 
 
 def bits_per_byte(rows: Sequence[Row], text: str = "") -> go.Figure:

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench import corpus
+from workbench.corpus import scripts
 from workbench.corpus.scripts import script_shares
 from workbench.corpus.statistics import near_duplicates
 
@@ -24,6 +25,21 @@ def test_totals():
 
 def test_words_follow_the_standard():
     assert corpus.words("don't stop: 3.14, می‌روم __ cafe\u0301s e-mail 👍🏽") == ["don't", "stop", "3.14", "می‌روم", "cafe\u0301s", "e", "mail"]
+    assert corpus.words("\u200fשלום \u200cمی") == ["שלום", "می"]  # a mark in front hides no word
+
+
+def test_the_short_way_finds_the_words_of_the_standard():
+    """Every letter that is taken for plain, alone, beside others and within punctuation."""
+    letters = [chr(c) for c in range(0x20000) if scripts._PLAIN.fullmatch(chr(c))]
+    assert len(letters) > 10_000
+    for start in range(0, len(letters), 40):
+        for written in ("".join(letters[start : start + 40]), *("«" + c + "б" + c + "a…»," for c in letters[start : start + 40])):
+            assert corpus.words(written) == scripts._WORD.findall(" " + written)
+
+
+@given(st.text(st.sampled_from("aбуא가カ今1,.;:'\"_-«»—…()\u200c\u0301 "), max_size=12))
+def test_words_are_those_of_the_standard(text):
+    assert corpus.words(text) == scripts._WORD.findall(" " + text)
 
 
 @given(st.text())

@@ -1,43 +1,61 @@
-"""What `measure` is given, by name: tokenizers, texts, and parallel text."""
+"""What `measure` is given, by name: tokenizers and texts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from .. import corpus, refs, store
-from ..corpus.parallel import Pairs
 from ..corpus.sources import of_texts
 from ..corpus.split import Splits, Stream
 from ..errors import WorkbenchError, nearest
-from .encoder import CHUNK, Encoder
+from .encoder import Encoder
 
 
 def is_reference(given: Any) -> bool:
     return isinstance(given, (str, Path, store.Artefact))
 
 
-def tokenizers_by_name(given: Any) -> dict[str, Any]:
-    found = dict(given) if isinstance(given, Mapping) else _named(given, "name_or_path", "tokenizer")
+def tokenizers_by_name(given: Any, notes: list[str] | None = None) -> dict[str, Any]:
+    found = dict(given) if isinstance(given, Mapping) else _named(given, "name_or_path", "tokenizer", notes)
     if not found:
         raise WorkbenchError("There is no tokenizer to measure; name at least one.")
     return found
 
 
-def texts_by_name(given: Any, seed: int, column: str | None = None) -> dict[str, Iterable[str]]:
-    found = dict(given) if isinstance(given, Mapping) else _named(given, "name", "text")
+def texts_by_name(given: Any, seed: int, column: str | None = None, notes: list[str] | None = None) -> dict[str, Iterable[str]]:
+    found = dict(given) if isinstance(given, Mapping) else _named(given, "name", "text", notes)
     if not found:
         raise WorkbenchError("There is no text to measure on; name at least one, such as demo:ru.")
     return {name: _documents(each, seed, column) for name, each in found.items()}
 
 
-def _named(given: Any, attribute: str, fallback: str) -> dict[str, Any]:
+def reference_of(given: Any, encoders: dict[str, Encoder]) -> tuple[str, Encoder]:
+    """The tokenizer that others are compared with: the one named, one of those measured or another; the first unless told."""
+    if given is None:
+        return next(iter(encoders.items()))
+    ((name, tokenizer),) = tokenizers_by_name([given]).items()
+    name = given if given in encoders else name
+    if name in encoders:
+        return name, encoders[name]
+    try:
+        return name, Encoder(tokenizer)
+    except WorkbenchError as error:
+        hint = nearest(name, encoders)
+        raise WorkbenchError(f"The reference tokenizer cannot be had: {error}{'' if hint in str(error) else hint}") from None
+
+
+def _named(given: Any, attribute: str, fallback: str, notes: list[str] | None) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for number, each in enumerate(given if isinstance(given, (list, tuple)) else [given], 1):
-        name = refs.label(str(each)) if is_reference(each) else getattr(each, attribute, None) or f"{fallback} {number}"
-        found[name if name not in found else f"{name} ({number})"] = each
+        name = refs.label(str(each.id if isinstance(each, store.Artefact) else each)) if is_reference(each) else getattr(each, attribute, None)
+        name = name or f"{fallback} {number}"
+        if name in found and is_reference(each):
+            if notes is not None:
+                notes.append(f"{name} is named twice; it is measured once.")
+        else:
+            found[name if name not in found else f"{name} ({number})"] = each
     return found
 
 
@@ -49,32 +67,3 @@ def _documents(given: Any, seed: int, column: str | None) -> Iterable[str]:
         return Stream("documents", of_texts(given))
     text = corpus.open(given, seed=seed, column=column)
     return text.held_out if all(source.ready for source in text.sources) and text.held_out.take(1) else text
-
-
-def parities(given: Any, names: list[str], encoders: dict[str, Encoder], limit: int | None, notes: list[str]) -> dict[tuple[str, str], float]:
-    """Parity by (tokenizer, text). Parallel text given once is for all texts, but one named as its source side has parity 1."""
-    if given is None:
-        return {}
-    if not isinstance(given, Mapping):
-        pairs = _pairs(given)
-        notes.append(f"Parity is of {pairs.name}: tokens of {pairs.target_name} over tokens of {pairs.source_name}.")
-        ratios = _ratios(pairs, encoders, limit)
-        own = [name for name in names if name.rsplit(":", 1)[-1] == pairs.source_name]
-        return {(label, name): 1.0 if name in own else ratio for label, ratio in ratios.items() for name in names}
-    for name in set(given) - set(names):
-        raise WorkbenchError(f"Parallel text is given for '{name}', which is no text here.{nearest(name, names)}")
-    return {(label, name): ratio for name, each in given.items() for label, ratio in _ratios(_pairs(each), encoders, limit).items()}
-
-
-def _pairs(given: Any) -> Pairs:
-    return given if isinstance(given, Pairs) else corpus.open_parallel(given)
-
-
-def _ratios(pairs: Pairs, encoders: dict[str, Encoder], limit: int | None) -> dict[str, float]:
-    totals = {label: [0, 0] for label in encoders}
-    every = iter(islice(pairs, limit))
-    while chunk := list(islice(every, CHUNK)):
-        for label, encoder in encoders.items():
-            for side in (0, 1):
-                totals[label][side] += sum(len(ids) for ids in encoder.ids([pair[side] for pair in chunk]))
-    return {label: target / max(source, 1) for label, (source, target) in totals.items()}

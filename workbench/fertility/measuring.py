@@ -1,171 +1,211 @@
 """Fertility: what a text costs in tokens, per word and byte, and against the same text in another language.
 
-Fertility and continued words: Rust et al., arXiv 2012.15613. Parity: Petrov et al., 2305.15425. Rényi efficiency: Zouhar et
-al., 2306.16842. Single-token retention rate (STRR): 2510.09947. No begin or end tokens are counted anywhere.
+Fertility and continued words: Rust et al., arXiv 2012.15613. Parity: Petrov et al., 2305.15425. Normalised sequence length (NSL): Dagan et al.,
+2402.01035. Rényi efficiency: Zouhar et al., 2306.16842. Single-token retention rate (STRR): 2510.09947. No begin or end tokens are counted anywhere.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from ..corpus.scripts import SPACELESS, script
 from ..errors import WorkbenchError
 from ..progress import Progress
-from .encoder import CHUNK, Counts, Encoder, Tally
-from .inputs import parities, texts_by_name, tokenizers_by_name
+from .consequences import consequence
+from .counting import Counts, Sample, batches
+from .encoder import Encoder, untouched
+from .inputs import reference_of, texts_by_name, tokenizers_by_name
+from .intervals import Blocks, Resampled
+from .numbers import ByScript, of_words, over_tokens, over_words, usage, worst_words
+from .parity import NONE, by_text, parities
+from .segmentation import Segment, segmenter
 
-WORD_TYPES = 1_000_000  # distinct words looked at
-ROUNDS = 1_000  # of the bootstrap,
-BLOCKS = 10_000  # over at most so many blocks of documents
-WORST = 20
-RENYI = 2.5
+Detail = Literal["full", "counts"]
+Row = dict[str, Any]
+OVER_WORDS = ("continued_words", "p95", "max", "strr")
+USAGE = ("unknown_rate", "byte_fallback_rate", "utilisation", "utilisation_new", "renyi")
+# A low fertility bought with unknown tokens is none: the two rates stand beside it.
+FIRST = (
+    "tokenizer", "text", "tokens_per_word", "low", "high", "unknown_rate", "byte_fallback_rate", "tokens_per_whitespace_word", "bytes_per_token",
+    "chars_per_token", "parity", "nsl", *OVER_WORDS, "utilisation", "utilisation_new", "renyi", "tokens", "words", "whitespace_words", "bytes", "chars",
+)  # fmt: skip
 
 
 @dataclass
 class Measured:
     """Fertility of tokenizers on texts, as flat rows.
 
-    `rows`, one per tokenizer and text. Counts: tokens, words (UAX 29), whitespace_words, bytes (UTF-8), chars. Costs:
-    tokens_per_word with its 95 % bootstrap interval over documents (low, high), tokens_per_whitespace_word, bytes_per_token,
-    parity (tokens of the target side over tokens of the source side). Over words: p95 and max of the tokens of a word,
-    continued_words (share of words cut in two or more); over distinct words: strr (percent kept whole). Over tokens, shares 0
-    to 1: unknown_rate, byte_fallback_rate (`<0xNN>` pieces). Over the vocabulary: utilisation (share that occurs), renyi.
-    A number that has no meaning for a text is None, and `notes` says why.
-    `by_script`: words and tokens of the words of each script. `worst_words`: the words cut into most tokens.
+    `rows`, one per tokenizer and text. Counts: tokens, words (UAX 29, or as `segmenter` says), whitespace_words, bytes (UTF-8), chars. Costs:
+    tokens_per_word (low, high), tokens_per_whitespace_word, bytes_per_token, parity (tokens of the target side over tokens of the source side), each
+    with its 95 % bootstrap interval over documents or pairs (NAME_low, NAME_high); chars_per_token; nsl (tokens over those of the reference tokenizer
+    on the same text). Over words: p95 and max of the tokens of a word, continued_words (share of words cut in two or more); over distinct words: strr
+    (percent kept whole). Over tokens, shares 0 to 1: unknown_rate, byte_fallback_rate (`<0xNN>` pieces). Over the vocabulary: utilisation (share that
+    occurs), utilisation_new (of the tokens that the reference lacks), renyi. A number that has no meaning for a text is None, and `notes` says why.
+    `by_script`: words and tokens of the words of each script. `worst_words`: the words cut into most tokens. `histograms`: bins with count and share.
+    `parities`: one row per tokenizer and pair of languages. `consequences`: what the costs mean for a model of a given size. `reference`: its name.
     """
 
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    by_script: list[dict[str, Any]] = field(default_factory=list)
-    worst_words: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    parities: list[Row] = field(default_factory=list)
+    consequences: list[Row] = field(default_factory=list)
+    by_script: list[Row] = field(default_factory=list)
+    worst_words: list[Row] = field(default_factory=list)
+    histograms: list[Row] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    reference: str = ""
+
+
+@dataclass
+class _Found:
+    """One text under all tokenizers: what was counted, sums over documents, and how often each id occurs."""
+
+    counts: Counts
+    resampled: Resampled
+    ids: dict[str, np.ndarray]
 
 
 def measure(
-    tokenizers: Any, texts: Any, *, seed: int = 0, parallel: Any = None, limit: int | None = 5_000, progress: Progress | None = None,
+    tokenizers: Any, texts: Any, *, seed: int = 0, parallel: Any = None, limit: int | None = 5_000, reference: Any = None, segment: Segment = "none",
+    detail: Detail = "full", min_count: int = 1, context: int = 4_096, width: int = 4_096, weight_bytes: int = 2, tied: bool = False,
+    languages: Mapping[str, str] | None = None, progress: Progress | None = None,
 ) -> Measured:  # fmt: skip
     """Measure every tokenizer on every text.
 
     `tokenizers`: references or tokenizer objects (fast ones of transformers, or of the tokenizers library): one, a list, or a
     dict by name. `texts`: references or streams of documents: one, a list, or a dict by name (where a list of strings is the
     documents). A reference that brings its own splits is measured on its held-out part. Only the first `limit` documents (and
-    pairs) are read. `parallel`: pairs of (source, target), as a reference or an object, for all texts or as a dict by text.
+    pairs) are read. `parallel`: pairs of (source, target), as a reference or an object, for all texts, a list of opened ones with
+    different targets, or a dict by text; `languages`: by text, what the pairs call its language.
+
+    `reference`: the tokenizer that nsl, new tokens and consequences compare with; the first unless told. `segment`: how words are found ("dictionary"
+    knows languages without spaces). `detail="counts"` leaves out all that needs words or single tokens: only sums, and ratios of them.
+    `min_count`: occurrences from which a token counts as utilised. `context`, `width`, `weight_bytes`, `tied`: the model of the consequences, by its
+    window in tokens, numbers per vector, bytes per number, and whether its two tables are one.
 
     Raises WorkbenchError for what cannot be opened, an empty text, or a tokenizer without a fast version.
     """
-    progress = progress or Progress()
-    result, encoders = Measured(), {name: Encoder(t) for name, t in tokenizers_by_name(tokenizers).items()}
-    opened = texts_by_name(texts, seed)
-    parity = parities(parallel, list(opened), encoders, limit, result.notes)
+    progress, result = progress or Progress(), Measured()
+    encoders = {name: Encoder(t) for name, t in tokenizers_by_name(tokenizers, result.notes).items()}
+    opened = texts_by_name(texts, seed, notes=result.notes)
+    found_by, find = segmenter(segment)
+    result.reference, compared = reference_of(reference, encoders)
+    every = encoders | {result.reference: compared}
+    result.parities = parities(parallel, encoders, limit, seed)
+    parity = by_text(result.parities, parallel, list(opened), languages or {}, result.notes)
+    model = {"context": context, "width": width, "weight_bytes": weight_bytes, "tied": tied}
     for number, (name, documents) in enumerate(opened.items()):
         part = progress.part(number / len(opened), (number + 1) / len(opened))
-        counts, tallies = _count(documents, encoders, limit, part)
-        if not counts.documents:
+        found = _count(documents, every, Counts(find, seed), seed, limit, detail, part)
+        if not found.counts.documents:
             raise WorkbenchError(f"There is no text in {name}; give one that is not empty.")
-        _note(name, counts, limit, result)
-        types = _types(name, counts, seed, result)
+        spaceless = found.counts.spaceless and segment == "none"
+        words = detail == "full" and not spaceless
+        _note(name, found.counts, limit, spaceless, words, result)
+        rows = {label: {"tokenizer": label, "text": name} | _costs(found, column, spaceless, detail) for column, label in enumerate(every)}
+        total = rows[result.reference]["tokens"]
+        for label, row in rows.items():
+            row |= {"segmenter": found_by if words else None, "nsl": row["tokens"] / total if total else None} | parity.get((label, name), NONE)
+        details = _details(found, encoders, compared, name, words, min_count, result) if detail == "full" else {}
         for label, encoder in encoders.items():
-            about = {"tokenizer": label, "text": name}
-            row = about | _costs(counts, tallies[label], seed) | {"parity": parity.get((label, name))} | _usage(encoder, tallies[label])
-            result.rows.append(row | _over_words(encoder, types, about, result))
+            whole = rows[label] | details.get(label, dict.fromkeys(USAGE + OVER_WORDS))
+            result.rows.append({key: whole[key] for key in FIRST} | whole)
+            result.consequences.append(consequence(rows[label], encoder, rows[result.reference], compared, **model))
     return result
 
 
-def _count(documents: Iterable[str], encoders: dict[str, Encoder], limit: int | None, progress: Progress) -> tuple[Counts, dict[str, Tally]]:
-    counts, tallies = Counts(), {name: Tally() for name in encoders}
-    texts = iter(islice(documents, limit))
-    while chunk := list(islice(texts, CHUNK)):
-        for text in chunk:
-            counts.add(text)
-        for name, encoder in encoders.items():
-            for ids in encoder.ids(chunk):
-                tallies[name].tokens.append(len(ids))
-                tallies[name].ids.update(ids)
-        progress.at(counts.documents / limit if limit else 0, f"{counts.documents:,} documents encoded")
-    return counts, tallies
+def _count(documents: Iterable[str], encoders: dict[str, Encoder], counts: Counts, seed: int, limit: int | None, detail: Detail, progress: Progress) -> _Found:
+    full, blocks = detail == "full", Blocks(3 + len(encoders))
+    ids: dict[str, np.ndarray] = {}
+
+    def encode(texts: list[str]) -> list[tuple[np.ndarray, np.ndarray | None]]:
+        return [encoder.count(texts, each=full) for encoder in encoders.values()]
+
+    with untouched(*encoders.values()):
+        for texts, encoded in _ahead(batches(islice(documents, limit)), encode):
+            if not ids:  # asked for here, as the first texts are being encoded meanwhile
+                ids = {name: np.zeros(encoder.rows, dtype=np.int64) for name, encoder in encoders.items()}
+            sizes = counts.add(texts, full)
+            blocks.add(np.array([*sizes, *(lengths for lengths, _ in encoded.result())]))
+            for name, (_, each) in zip(encoders, encoded.result(), strict=True):
+                if each is not None:
+                    ids[name][: len(each)] += each
+            progress.at(counts.documents / limit if limit else 0, f"{counts.documents:,} documents encoded")
+    return _Found(counts, Resampled(blocks.sums, seed), ids)
 
 
-def _costs(counts: Counts, tally: Tally, seed: int) -> dict[str, Any]:
-    tokens, total = sum(tally.tokens), sum(counts.words)
-    per_word, low, high = (None, None, None) if counts.spaceless or not total else interval(tally.tokens, counts.words, seed)
+def _ahead(items: Iterable[list[str]], work: Any) -> Iterator[tuple[list[str], Future[Any]]]:
+    """Each item with the result that is being worked out, two items ahead: the library encodes without Python's lock, so what is done meanwhile is free."""
+    with ThreadPoolExecutor(2) as pool:
+        waiting: deque[tuple[list[str], Future[Any]]] = deque()
+        for item in items:
+            waiting.append((item, pool.submit(work, item)))
+            if len(waiting) > 2:
+                yield waiting.popleft()
+        while waiting:
+            yield waiting.popleft()
+
+
+def _costs(found: _Found, column: int, spaceless: bool, detail: Detail) -> Row:
+    counts, tokens = found.counts, 3 + column
+    none = (None, None, None)
+    per_word = none if spaceless or detail == "counts" else found.resampled.ratio(tokens, 0)
+    per_space = none if counts.spaceless else found.resampled.ratio(tokens, 1)
+    per_token = found.resampled.ratio(2, tokens)
+    total = int(found.resampled.totals[tokens])
     return {
-        "tokens": tokens, "words": None if counts.spaceless else total, "whitespace_words": counts.whitespace_words, "bytes": counts.bytes,
-        "chars": counts.characters.total(), "tokens_per_word": per_word, "low": low, "high": high,
-        "tokens_per_whitespace_word": None if counts.spaceless or not counts.whitespace_words else tokens / counts.whitespace_words,
-        "bytes_per_token": counts.bytes / tokens if tokens else None,
+        "tokens": total, "words": None if spaceless or detail == "counts" else counts.words, "whitespace_words": counts.whitespace_words,
+        "bytes": counts.bytes, "chars": counts.characters, "tokens_per_word": per_word[0], "low": per_word[1], "high": per_word[2],
+        "tokens_per_whitespace_word": per_space[0], "tokens_per_whitespace_word_low": per_space[1], "tokens_per_whitespace_word_high": per_space[2],
+        "bytes_per_token": per_token[0], "bytes_per_token_low": per_token[1], "bytes_per_token_high": per_token[2],
+        "chars_per_token": counts.characters / total if total else None,
     }  # fmt: skip
 
 
-def interval(top: list[int], bottom: list[int], seed: int) -> tuple[float, float | None, float | None]:
-    """Ratio of two sums with its 95 % percentile bootstrap interval over the items; (ratio, None, None) for a single item."""
-    sums, count = np.array([top, bottom], dtype=float), len(top)
-    ratio = float(sums[0].sum() / sums[1].sum())
-    if count < 2:
-        return ratio, None, None
-    if count > BLOCKS:
-        sums, count = np.add.reduceat(sums, np.linspace(0, count, BLOCKS, endpoint=False).astype(int), axis=1), BLOCKS
-    generator, found = np.random.default_rng(seed), []
-    for _ in range(ROUNDS // 50):
-        drawn = sums[:, generator.integers(count, size=(50, count))].sum(axis=2)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            found.append(drawn[0] / drawn[1])
-    every = np.concatenate(found)
-    low, high = np.quantile(every[np.isfinite(every)], [0.025, 0.975])
-    return ratio, float(low), float(high)
+def _details(found: _Found, encoders: dict[str, Encoder], compared: Encoder, text: str, words: bool, min_count: int, result: Measured) -> dict[str, Row]:
+    """What needs words or single tokens, by tokenizer; the longer lists go straight into the result."""
+    sample = found.counts.sample() if words else None
+    sample = sample if sample and sample.names else None
+    if sample and sample.rate < 1:
+        result.notes.append(_sampled(text, sample))
+    rows: dict[str, Row] = {}
+    with ThreadPoolExecutor(1) as pool:
+        cutting = {label: pool.submit(encoder.word_lengths, sample.names, found.counts.spaceless) for label, encoder in encoders.items()} if sample else {}
+        scripts = ByScript(sample, found.counts.spaceless) if sample else None
+        for label, encoder in encoders.items():
+            about = {"tokenizer": label, "text": text}
+            new = encoder.lacking(compared) if encoder is not compared else None
+            rows[label] = usage(encoder, found.ids[label], new, min_count) | dict.fromkeys(OVER_WORDS)
+            used = [about | row for row in over_tokens(encoder, found.ids[label])]
+            if sample and scripts:
+                lengths = cutting[label].result()
+                rows[label] |= over_words(sample, lengths)
+                result.worst_words += [about | row for row in worst_words(sample, lengths)]
+                result.by_script += [about | row for row in scripts.rows(lengths)]
+                result.histograms += [about | row for row in of_words(sample, lengths)]
+            result.histograms += used
+    return rows
 
 
-def _usage(encoder: Encoder, tally: Tally) -> dict[str, Any]:
-    total = max(tally.ids.total(), 1)
-    shares = np.array(list(tally.ids.values()), dtype=float) / total
-    entropy = np.log((shares**RENYI).sum()) / (1 - RENYI) if len(shares) else 0.0
-    return {
-        "unknown_rate": tally.ids[encoder.unknown_id] / total, "byte_fallback_rate": sum(tally.ids[i] for i in encoder.byte_ids) / total,
-        "utilisation": len(tally.ids) / encoder.size, "renyi": float(entropy / np.log(encoder.size)) if encoder.size > 1 else None,
-    }  # fmt: skip
+def _sampled(name: str, sample: Sample) -> str:
+    return (
+        f"{name} has about {sample.distinct:,} distinct words; numbers over words are from {len(sample.names):,} of them: the {sample.frequent:,} most "
+        f"frequent, and 1 in {round(1 / sample.rate)} of the rest, drawn at random."
+    )
 
 
-def _types(name: str, counts: Counts, seed: int, result: Measured) -> Counter[str]:
-    """The distinct words with their counts; a sample of them where there are very many."""
-    if counts.spaceless:
-        return Counter()
-    if len(counts.types) <= WORD_TYPES:
-        return counts.types
-    result.notes.append(f"{name} has {len(counts.types):,} distinct words; numbers over words are from {WORD_TYPES:,} of them, drawn at random.")
-    kept, names = np.random.default_rng(seed).choice(len(counts.types), WORD_TYPES, replace=False), list(counts.types)
-    return Counter({names[i]: counts.types[names[i]] for i in kept})
-
-
-def _over_words(encoder: Encoder, types: Counter[str], about: dict[str, str], result: Measured) -> dict[str, Any]:
-    """Numbers over words; those by script and the worst words go straight into the result."""
-    if not types:
-        return dict.fromkeys(("continued_words", "p95", "max", "strr"))
-    names = list(types)
-    weights, lengths = np.array([types[w] for w in names]), encoder.word_lengths(names)
-    order = np.argsort(lengths, kind="stable")
-    p95 = lengths[order][np.searchsorted(np.cumsum(weights[order]), 0.95 * weights.sum())]
-    worst = sorted(range(len(names)), key=lambda i: (-lengths[i], -weights[i], names[i]))[:WORST]
-    result.worst_words += [about | {"word": names[i], "tokens": int(lengths[i]), "count": int(weights[i])} for i in worst]
-    result.by_script += [about | row for row in _by_script(names, weights, lengths)]
-    continued = float(weights[lengths > 1].sum() / weights.sum())
-    return {"continued_words": continued, "p95": int(p95), "max": int(lengths.max()), "strr": float(100 * (lengths == 1).mean())}
-
-
-def _by_script(names: list[str], weights: np.ndarray, lengths: np.ndarray) -> Iterator[dict[str, Any]]:
-    kinds = np.array([next((s for c in word if (s := script(c))), "") for word in names])
-    sizes = np.array([len(word.encode("utf-8", "surrogatepass")) for word in names])
-    for kind in sorted(set(kinds) - SPACELESS, key=lambda k: -weights[kinds == k].sum()):
-        here = kinds == kind
-        count, tokens, size = int(weights[here].sum()), int((weights * lengths)[here].sum()), int((weights * sizes)[here].sum())
-        yield {"script": str(kind) or "numbers", "words": count, "tokens": tokens, "tokens_per_word": tokens / count, "bytes_per_token": size / max(tokens, 1)}
-
-
-def _note(name: str, counts: Counts, limit: int | None, result: Measured) -> None:
+def _note(name: str, counts: Counts, limit: int | None, spaceless: bool, words: bool, result: Measured) -> None:
     if counts.documents == limit:
         result.notes.append(f"{name}: the first {limit:,} documents were measured; raise limit for more.")
-    if counts.spaceless:
-        result.notes.append(f"{name} is mostly in scripts without spaces between words, so there are no tokens per word; use parity or bytes per token.")
+    if spaceless:
+        result.notes.append(
+            f"{name} is mostly in scripts without spaces between words, so there are no tokens per word; use parity or bytes per token, "
+            "or segment=dictionary to find words."
+        )
+    elif words and not counts.words:
+        result.notes.append(f"{name} has no words, as it has neither letters nor numbers; use bytes per token.")
