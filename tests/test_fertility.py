@@ -14,7 +14,7 @@ import workbench as wb
 from workbench import corpus, fertility
 from workbench.errors import WorkbenchError
 from workbench.fertility.encoder import Encoder
-from workbench.fertility.intervals import Blocks, interval
+from workbench.fertility.intervals import Blocks, Resampled
 
 TEXT = ["the cat sat", "the cat ran far", "a dog"]
 
@@ -126,7 +126,9 @@ def test_the_interval_agrees_with_scipy():
     bottom = generator.integers(5, 40, 200)
     top = bottom * 2 + generator.integers(0, 20, 200)
     theirs = bootstrap((top, bottom), lambda a, b, axis: a.sum(axis) / b.sum(axis), paired=True, method="percentile", rng=3).confidence_interval
-    assert interval(top.tolist(), bottom.tolist(), 0)[1:] == pytest.approx((theirs.low, theirs.high), abs=0.01)
+    blocks = Blocks(2)
+    blocks.add(np.array([top, bottom], dtype=float))
+    assert Resampled(blocks.sums, 0).ratio(0, 1)[1:] == pytest.approx((theirs.low, theirs.high), abs=0.01)
 
 
 @settings(max_examples=15, deadline=None)
@@ -410,3 +412,24 @@ def test_real_tokenizers_show_their_known_fertility(real_data: Path, name: str):
         assert measured["unknown_rate"] == 0
     if "darulm" in name:
         assert row(found, text="fa")["byte_fallback_rate"] == pytest.approx(0.87, abs=0.01)
+
+
+def test_an_end_of_text_that_is_named_as_unknown_is_none():
+    from workbench.tokenizer.loading import wrap
+
+    built = bytes_tokenizer()
+    built.add_special_tokens(["<end>"])
+    ends = wrap(built, dict.fromkeys(("bos_token", "eos_token", "unk_token"), "<end>"))
+    assert row(fertility.measure({"g": ends}, {"t": ["a <end> b"]}))["unknown_rate"] == 0
+
+
+def test_the_limit_is_noted_only_where_something_was_left_out():
+    assert not fertility.measure({"b": bytes_tokenizer()}, {"t": TEXT}, limit=3).notes
+    assert "raise limit" in fertility.measure({"b": bytes_tokenizer()}, {"t": TEXT}, limit=2).notes[0]
+
+
+def test_parity_is_not_given_to_a_text_that_is_known_to_be_of_another_language(tmp_path):
+    (tmp_path / "pairs.tsv").write_text("en\tru\na b\tб в\n", encoding="utf-8")
+    pairs = corpus.open_parallel(tmp_path / "pairs.tsv", "en", "ru")
+    found = fertility.measure({"b": bytes_tokenizer()}, {"ko": TEXT, "ru": TEXT, "novel.txt": TEXT, "en": TEXT}, parallel=pairs)
+    assert [r["parity"] for r in found.rows] == [None, 5 / 3, 5 / 3, 1]

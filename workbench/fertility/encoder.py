@@ -32,7 +32,10 @@ class Encoder:
         self.backend = getattr(tokenizer, "backend_tokenizer", tokenizer)
         if not hasattr(self.backend, "encode_batch_fast"):
             raise WorkbenchError(f"A {type(tokenizer).__name__} cannot be measured; give a reference or a fast tokenizer.")
-        self._unknown = (getattr(self.backend.model, "unk_token", None), getattr(tokenizer, "unk_token", None), "<unk>")
+        # GPT-2 names its end of text as the unknown as well, and has no unknowns.
+        ends = {getattr(tokenizer, f"{role}_token", None) for role in ("bos", "eos")}
+        named = (getattr(self.backend.model, "unk_token", None), getattr(tokenizer, "unk_token", None), "<unk>")
+        self._unknown = [piece for piece in named if piece not in ends]
         self.before_word = after_space(self.backend)
 
     @cached_property
@@ -55,10 +58,6 @@ class Encoder:
     @cached_property
     def byte_ids(self) -> list[int]:
         return [self.vocabulary[piece] for piece in map(byte_piece, range(256)) if piece in self.vocabulary]
-
-    def ids(self, texts: list[str]) -> list[list[int]]:
-        with untouched(self):
-            return [e.ids for e in self.backend.encode_batch_fast(texts, add_special_tokens=False)]
 
     def count(self, texts: list[str], each: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         """Tokens of each text; and, if `each`, how often each id occurs, up to the highest. To be called inside `untouched`."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 ROUNDS = 1_000  # of the bootstrap
@@ -58,10 +56,3 @@ class Resampled:
             every = self.drawn[:, top] / self.drawn[:, bottom]
         low, high = np.quantile(every[np.isfinite(every)], [0.025, 0.975])
         return value, float(low), float(high)
-
-
-def interval(top: Sequence[float], bottom: Sequence[float], seed: int) -> tuple[float | None, float | None, float | None]:
-    """Ratio of two sums with its 95 % percentile bootstrap interval over the items."""
-    blocks = Blocks(2)
-    blocks.add(np.array([top, bottom], dtype=float))
-    return Resampled(blocks.sums, seed).ratio(0, 1)

@@ -101,12 +101,13 @@ def measure(
     model = {"context": context, "width": width, "weight_bytes": weight_bytes, "tied": tied}
     for number, (name, documents) in enumerate(opened.items()):
         part = progress.part(number / len(opened), (number + 1) / len(opened))
-        found = _count(documents, every, Counts(find, seed), seed, limit, detail, part)
+        stream = iter(documents)
+        found = _count(islice(stream, limit), every, Counts(find, seed), seed, limit, detail, part)
         if not found.counts.documents:
             raise WorkbenchError(f"There is no text in {name}; give one that is not empty.")
         spaceless = found.counts.spaceless and segment == "none"
         words = detail == "full" and not spaceless
-        _note(name, found.counts, limit, spaceless, words, result)
+        _note(name, found.counts, limit if next(stream, None) is not None else None, spaceless, words, result)
         rows = {label: {"tokenizer": label, "text": name} | _costs(found, column, spaceless, detail) for column, label in enumerate(every)}
         total = rows[result.reference]["tokens"]
         for label, row in rows.items():
@@ -127,7 +128,7 @@ def _count(documents: Iterable[str], encoders: dict[str, Encoder], counts: Count
         return [encoder.count(texts, each=full) for encoder in encoders.values()]
 
     with untouched(*encoders.values()):
-        for texts, encoded in _ahead(batches(islice(documents, limit)), encode):
+        for texts, encoded in _ahead(batches(documents), encode):
             if not ids:  # asked for here, as the first texts are being encoded meanwhile
                 ids = {name: np.zeros(encoder.rows, dtype=np.int64) for name, encoder in encoders.items()}
             sizes = counts.add(texts, full)
@@ -200,7 +201,8 @@ def _sampled(name: str, sample: Sample) -> str:
 
 
 def _note(name: str, counts: Counts, limit: int | None, spaceless: bool, words: bool, result: Measured) -> None:
-    if counts.documents == limit:
+    """Say what the numbers leave out. `limit`: where the text has more documents."""
+    if limit is not None:
         result.notes.append(f"{name}: the first {limit:,} documents were measured; raise limit for more.")
     if spaceless:
         result.notes.append(

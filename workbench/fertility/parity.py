@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from itertools import islice
 from typing import Any
@@ -15,6 +16,7 @@ from .encoder import Encoder, untouched
 from .intervals import Blocks, Resampled
 
 AT_ONCE = 1_024  # pairs
+_CODE = re.compile(r"[a-z]{2,3}")
 Row = dict[str, Any]
 NONE: Row = {"parity": None, "parity_low": None, "parity_high": None}
 
@@ -37,7 +39,7 @@ def parities(given: Any, encoders: dict[str, Encoder], limit: int | None, seed: 
 
 def by_text(rows: list[Row], given: Any, names: list[str], hints: Mapping[str, str], notes: list[str]) -> dict[tuple[str, str], Row]:
     """Parity by (tokenizer, text). Each text takes the parallel text given for it, or whose target side is called as it is; the source side itself has
-    parity 1; parallel text given alone is for every other text."""
+    parity 1; parallel text given alone is for every other text whose language is not known (by a name such as demo:ko)."""
     if isinstance(given, Mapping):
         for name in set(given) - set(names):
             raise WorkbenchError(f"Parallel text is given for '{name}', which is no text here.{nearest(name, names)}")
@@ -49,7 +51,7 @@ def by_text(rows: list[Row], given: Any, names: list[str], hints: Mapping[str, s
             language = hints.get(name) or name.rsplit(":", 1)[-1]
             if language == row["source"]:
                 found[row["tokenizer"], name] = {"parity": 1.0, "parity_low": 1.0, "parity_high": 1.0}
-            elif language == row["target"] or len(targets) == 1:
+            elif language == row["target"] or (len(targets) == 1 and not (_CODE.fullmatch(language) and _CODE.fullmatch(row["target"]))):
                 found[row["tokenizer"], name] = _only_parity(row)
     notes += [
         f"Parity is of {row['pairs']}: tokens of {row['target']} over tokens of {row['source']}." for row in rows[: len(targets) if len(targets) == 1 else 0]
