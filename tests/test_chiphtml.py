@@ -11,11 +11,11 @@ import pytest
 import tiny
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, models
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 from workbench import chiphtml, tracehtml
 from workbench.tokenizer import biography, load
-from workbench.tokenizer.tracing import Tracer
+from workbench.tokenizer.tracing import STATES, Tracer
 
 PARTS = st.sampled_from(["<b>", "&amp;", '"', "'", "медведь", "خرس", "می\u200cکند", "👩‍👩‍👧", "\u202e", "\u0301", "\n", " ", "</span>"])
 TEXT = st.lists(PARTS | st.text(st.characters(exclude_categories=["Cs"]), max_size=6), max_size=8).map("".join)
@@ -104,6 +104,31 @@ def test_new_tokens_and_parts_of_characters_are_marked(tokenizer: Any) -> None:
     assert html.count('class="chip c') == html.count(' new" title=') == 5
     assert "bytes" in chiphtml.row("x", tokenizer, "熊")
     assert "new" not in chiphtml.row("x", tokenizer, "<s>", known=frozenset())
+
+
+def test_a_bracket_that_was_written_is_no_part_of_a_character(tokenizer: Any) -> None:
+    made = Tokenizer(models.BPE({"⟨": 0, "D": 1, "0": 2, "⟩": 3}, []))
+    assert "bytes" not in tracehtml.trace_html(Tracer(made).trace("⟨D0⟩"))
+    assert "bytes" in tracehtml.trace_html(Tracer(tokenizer).trace("熊"))
+
+
+def test_a_long_word_is_drawn_around_what_is_merged_next() -> None:
+    made = Tokenizer(models.BPE({"a": 0, "b": 1, "ab": 2}, [("a", "b")]))
+    text = "ab" * 500
+    trace = Tracer(made).trace(text)
+    html = tracehtml.trace_html(trace)
+    assert trace.ids == made.encode(text).ids
+    assert html.count("chip") < STATES * (tracehtml.WIDTH + 3)
+    assert "… 960 more" in html
+    many = tracehtml.trace_html(Tracer(words_of(made)).trace(f"{'ab' * 30} " * 12))
+    assert many.count("chip") < 1.2 * tracehtml.DRAWN
+    assert "Only the steps of the first" in many
+    assert html.count("joining") == 2 * (STATES - 1)  # the pair to be merged is always in sight
+
+
+def words_of(made: Tokenizer) -> Tokenizer:
+    made.pre_tokenizer = pre_tokenizers.Whitespace()
+    return made
 
 
 def test_the_cost_has_no_words_where_the_script_has_none() -> None:

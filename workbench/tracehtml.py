@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from .chiphtml import direction, kind_of, plain
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from .tokenizer.lattice import Edge, Lattice
     from .tokenizer.tracing import Trace
 
+DRAWN = 6_000  # pieces of a trace that are drawn, of all words: half a megabyte
+WIDTH = 40  # pieces of a state that are drawn, around the next merge
 OPEN = 2  # words of a trace that are unfolded at first
 WIDE = 30  # characters of a lattice that are drawn
 EDGES = 90
@@ -40,13 +43,16 @@ MADE = {
 
 def trace_html(trace: Trace) -> str:
     """Every word with its steps; the first ones unfolded."""
-    steps = [_word(word, n) for n, word in enumerate(trace.words)]
-    notes = "".join(f'<div class="note">{escape(note)}</div>' for note in trace.notes)
+    sizes = accumulate(sum(min(len(state.pieces), WIDTH) for state in word.states) for word in trace.words)
+    followed = sum(n == 0 or size <= DRAWN for n, size in enumerate(sizes))
+    steps = [_word(word, n, n < followed) for n, word in enumerate(trace.words)]
+    cut = [f"Only the steps of the first {followed:,} words are drawn."] if followed < len(steps) else []
+    notes = "".join(f'<div class="note">{escape(note)}</div>' for note in (*trace.notes, *cut))
     return f'<div class="trace">{"".join(steps)}{notes}</div>'
 
 
-def _word(word: Word, number: int) -> str:
-    way = _lattice(word.lattice) if word.lattice else _states(word.states)
+def _word(word: Word, number: int, drawn: bool) -> str:
+    way = "" if not drawn else _lattice(word.lattice) if word.lattice else _states(word.states)
     last = f"{len(word.ids)} token{'s' * (len(word.ids) != 1)}"
     head = f'<b dir="{direction(word.shown)}"><bdi>{escape(word.shown)}</bdi></b> <span>{last}; {HOW[word.how]}</span>'
     if not way:
@@ -58,15 +64,24 @@ def _states(states: Iterable[State]) -> str:
     rows = []
     for n, state in enumerate(states):
         side = direction("".join(piece.shown for piece in state.pieces) + state.rest)
-        cells = "".join(_piece(piece, joining=state.at is not None and i in (state.at, state.at + 1)) for i, piece in enumerate(state.pieces))
         rest = f'<span class="left"><bdi>{escape(state.rest)}</bdi></span>' if state.rest else ""
         said = f"merge {state.rank:,} → {_piece(state.product)}" if state.product else ""
-        rows.append(f'<tr><td>{n}</td><td><div class="chips" dir="{side}">{cells}{rest}</div></td><td>{said}</td></tr>')
+        rows.append(f'<tr><td>{n}</td><td><div class="chips" dir="{side}">{_cells(state)}{rest}</div></td><td>{said}</td></tr>')
     return f'<table class="steps">{"".join(rows)}</table>' if rows else ""
 
 
+def _cells(state: State) -> str:
+    """The pieces of a state; of many only those around the next merge, with how many there are before and behind them."""
+    size = len(state.pieces)
+    first = 0 if state.at is None else max(min(state.at - WIDTH // 2, size - WIDTH), 0)
+    window = range(first, min(first + WIDTH, size))
+    cells = [_piece(state.pieces[i], joining=state.at is not None and i in (state.at, state.at + 1)) for i in window]
+    before, behind = (f"<small>… {count:,} more</small>" if count else "" for count in (first, size - window.stop))
+    return before + "".join(cells) + behind
+
+
 def _piece(piece: Piece, joining: bool = False, click: bool = False) -> str:
-    kind = "special" if piece.kind == "special" else "bytes" if "⟨" in piece.shown else ""
+    kind = kind_of(piece.kind, piece.bytes)
     return plain(piece.shown, f"{kind} joining" if joining else kind, about=f"id {piece.id}", click=piece.id if click else None)
 
 

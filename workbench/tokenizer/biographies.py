@@ -132,7 +132,8 @@ def _family(tracer: Tracer, vocabulary: Vocabulary, i: int) -> list[int]:
 def _before(vocabulary: Vocabulary, i: int, base: Any) -> Before:
     found = base if isinstance(base, Comparison) else compare(vocabulary, base)
     older = found.base
-    return Before(found.kept.get(i), tuple(Piece(j, older.printable(j), older.identity(j).kind) for j in older.pieces(vocabulary.identity(i))))
+    pieces = [(j, older.identity(j)) for j in older.pieces(vocabulary.identity(i))]
+    return Before(found.kept.get(i), tuple(Piece(j, older.printable(j), was.kind, was.bytes) for j, was in pieces))
 
 
 def _usage(tracer: Tracer, i: int, texts: Iterable[str]) -> Usage:

@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol
 from .alphabet import byte_piece
 from .lattice import Lattice, follow_lattice
 
+STATES = 60  # kept of one word, the last beside them: of two thousand letters every state would be two thousand pieces
 How = Literal["merged", "whole", "added", "lattice", "longest match", "looked up"]
 
 
@@ -20,6 +21,7 @@ class Piece:
     id: int
     shown: str
     kind: str  # "text", "byte" or "special"
+    bytes: bytes = b""  # what it stands for; the text alone cannot tell a part of a character from a ⟨ that was written
 
 
 @dataclass(frozen=True)
@@ -92,16 +94,22 @@ class Merges:
         return Word(self.shown(written), "merged", tuple(node.piece.id for node in nodes), tuple(states), tuple(nodes))
 
     def merged(self, written: str, states: list[State] | None = None) -> list[Node]:
-        """What the merges alone make of it, whatever `ignore_merges` says; each state on the way is appended to `states`."""
+        """What the merges alone make of it, whatever `ignore_merges` says; the first STATES states on the way, and the last, go to `states`."""
         ids = self.units(written)
         nodes = [Node(self.piece(i)) for i in ids]
-        while (best := self._best(ids)) is not None:
-            rank, at, product = best
+        never = len(self.merges)
+        ranks = [self._rank(pair, never) for pair in pairwise(ids)]  # min and index of a list are quick enough for the longest word
+        while ranks and (rank := min(ranks)) < never:
+            at = ranks.index(rank)
+            product = self.merges[ids[at], ids[at + 1]][1]
             made = self.piece(product)
-            if states is not None:
+            if states is not None and len(states) < STATES:
                 states.append(State(tuple(node.piece for node in nodes), at, rank, made))
             ids[at : at + 2] = [product]
             nodes[at : at + 2] = [Node(made, rank, tuple(nodes[at : at + 2]))]
+            del ranks[at]
+            for place in range(max(at - 1, 0), min(at + 1, len(ranks))):
+                ranks[place] = self._rank((ids[place], ids[place + 1]), never)
         if states is not None:
             states.append(State(tuple(node.piece for node in nodes)))
         return nodes
@@ -129,10 +137,8 @@ class Merges:
                 waiting = 1
         return ids + [self.unknown] * waiting
 
-    def _best(self, ids: list[int]) -> tuple[int, int, int] | None:
-        """(rank, place, product) of the next merge."""
-        found = ((*self.merges[pair], at) for at, pair in enumerate(pairwise(ids)) if pair in self.merges)
-        return min(((rank, at, product) for rank, product, at in found), default=None)
+    def _rank(self, pair: tuple[int, int], never: int) -> int:
+        return self.merges.get(pair, (never, -1))[0]
 
 
 class Scores:

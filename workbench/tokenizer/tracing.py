@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import WorkbenchError
 from .alphabet import MARK, show
-from .engines import ENGINES, Piece, Word
+from .engines import ENGINES, STATES, Piece, Word
 from .inspection import look, sound, spelling_of
 from .loading import load
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from ..vocab import Vocabulary
 
 WORDS = 40  # traced of one text
-STATES = 60  # kept of one word
 CHARACTERS = 2_000  # of the text that are read
 _PART = re.compile(f"{MARK}*[^{MARK}]+|{MARK}+")
 
@@ -86,8 +85,8 @@ class Tracer:
         return [(token, None if i == 0 else self.backend.token_to_id(self._splitter.id_to_token(i))) for token, i in stretches]
 
     def piece(self, i: int) -> Piece:
-        shown, _, _, kind = look(self.spelling, i, self.tokens.get(i, ""))
-        return Piece(i, shown, kind)
+        shown, raw, _, kind = look(self.spelling, i, self.tokens.get(i, ""))
+        return Piece(i, shown, kind, raw)
 
     def shown(self, written: str) -> str:
         _, raw, _, _ = look(self.spelling, -1, written)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from html import escape
+from pathlib import Path
 from typing import Any
 
 from .. import chiphtml, refs, store, tracehtml
@@ -11,6 +13,7 @@ from ..tokenizer.comparison import Comparison, compare
 from ..tokenizer.tracing import Tracer
 from . import chain
 
+Stamp = tuple[tuple[str, int, int], ...]
 SAMPLE = 300  # documents a token is counted in
 # A chip that is clicked, or chosen with the keyboard, says which row and which id; what it says is looked up, never trusted.
 CLICK = """const ask = (event) => {
@@ -39,8 +42,8 @@ def life_html(reference: str, token: int, base: str | None = None) -> str:
 
     before = compared(reference, base) if base and base != reference else None
     life = biography(opened(reference), token, before, sample(chain.current().text))
-    head = f'<p class="small">Token of {refs.label(reference)}{f", against {refs.label(base)}" if before else ""}</p>'
-    return head + tracehtml.biography_html(life, _vector(reference, token), click=True)
+    said = f"Token of {refs.label(reference)}{f', against {refs.label(base)}' if before else ''}"
+    return f'<p class="small">{escape(said)}</p>' + tracehtml.biography_html(life, _vector(reference, token), click=True)
 
 
 def asked(data: Any, references: list[str]) -> tuple[str, int]:
@@ -52,26 +55,44 @@ def asked(data: Any, references: list[str]) -> tuple[str, int]:
         raise WorkbenchError("That token is no longer shown; click it once more.") from None
 
 
-@lru_cache(maxsize=8)
 def opened(reference: str) -> Tracer:
+    return _opened(reference, _stamp(reference))
+
+
+def compared(reference: str, base: str) -> Comparison:
+    return _compared(reference, base, _stamp(reference), _stamp(base))
+
+
+@lru_cache(maxsize=8)
+def _opened(reference: str, _: Stamp) -> Tracer:
     return Tracer(reference)
 
 
 @lru_cache(maxsize=8)
-def compared(reference: str, base: str) -> Comparison:
+def _compared(reference: str, base: str, *_: Stamp) -> Comparison:
     return compare(opened(reference).vocabulary, opened(base).vocabulary)
+
+
+def _stamp(reference: str) -> Stamp:
+    """What tells that the file, or a file of the folder, at a path has been replaced; () for what is no path, which never changes."""
+    try:
+        place = Path(reference).expanduser()
+        files = sorted(place.iterdir()) if place.is_dir() else [place]
+        return tuple((file.name, found.st_mtime_ns, found.st_size) for file in files for found in (file.stat(),))
+    except (OSError, ValueError, RuntimeError):  # as in refs.locate: no path at all
+        return ()
 
 
 def sample(text: str) -> tuple[str, ...] | None:
     """Some documents of a text; None where there is none to read."""
     try:
-        return _sample(text) if text else None
+        return _sample(text, _stamp(text)) if text else None
     except WorkbenchError:  # a data set that needs a connection, a file that is gone: the biography does without
         return None
 
 
 @lru_cache(maxsize=2)
-def _sample(text: str) -> tuple[str, ...]:
+def _sample(text: str, _: Stamp) -> tuple[str, ...]:
     from .. import corpus
 
     return tuple(corpus.open(text).train.take(SAMPLE))

@@ -8,18 +8,20 @@ from typing import Any
 
 import gradio as gr
 
-from ... import refs, steps, store
+from ... import steps, store
 from ...errors import WorkbenchError
 from ..chain import Chain
 from ..chips import compared
 from ..forms import Form
-from ..messages import empty, guarded, notes, numbers
+from ..messages import empty, guarded
 from ..panel import JobPanel, Snapshot, recent
 from ..shell import Shell
 from ..tables import Table
+from .report import rejections, report_html
 
 DEMO_TOKENS = 1_000  # the demo world has hardly more words
 DEMO_SIZE = 2_000
+DEMO_SWAPPED = 768  # half of the demo's tokens stay unless `keep` says otherwise; with as many new ones the table is as large as before
 TOKENS = 3_000  # of the list of new tokens
 
 
@@ -46,17 +48,13 @@ WAYS = (
         {"text": _both, "vocab_size": lambda c: DEMO_SIZE if c.source.startswith("demo:") else None},
     ),
     Way(
-        "tokenizer.optimize", "Optimise", "Prune and extend", "First the least used tokens go, then new ones come: the table need not grow.",
-        {"reference": _both},
+        "tokenizer.optimize", "Optimise", "Prune and extend",
+        "First the least used tokens go, then new ones come: where no more come than went, the table does not grow.",
+        {"reference": _both, "new_tokens": lambda c: DEMO_SWAPPED if c.source.startswith("demo:") else None},
     ),
 )  # fmt: skip
 FIRST = ("base", "text", "new_tokens", "script")
-HEAD = ("kept", "new", "dropped", "dead")
-NAMES = {
-    "letters": "of them single letters", "between": "of them needed in between", "distinct": "distinct words", "rows_before": "table rows before",
-    "rows_after": "table rows after",
-}  # fmt: skip
-NOTHING = "No tokenizer has been made yet. Load the demo on the left and press the button above: a few seconds."
+NOTHING = "No tokenizer has been made this way yet. Load the demo on the left and press the button above: a few seconds."
 
 
 def build(shell: Shell) -> None:
@@ -68,12 +66,15 @@ def build(shell: Shell) -> None:
         "new_tokens": lambda c: DEMO_TOKENS if c.source.startswith("demo:") else None,
     }
     panels: list[JobPanel] = []
+    tabs: list[gr.Tab] = []
     with gr.Tabs(elem_id="make-tokenizer"):
         for way in ways():
-            with gr.Tab(way.tab, id=way.command):
+            with gr.Tab(way.tab, id=way.command) as tab:
                 gr.Markdown(way.about, elem_classes="quiet-text")
                 form = Form(steps.find(way.command), suggest | dict(way.suggest), first=FIRST)
                 panels.append(JobPanel(shell, form, way.button))
+            tabs.append(tab)
+    shown = gr.State(WAYS[0].command)  # the way whose tab is open: the report below is of it
     result = gr.HTML(empty(NOTHING), elem_id="tokenizer-result")
     with gr.Row():
         with gr.Column(min_width=360):
@@ -81,45 +82,26 @@ def build(shell: Shell) -> None:
         with gr.Column(min_width=300):
             rejected = Table("Not added, and why", "rejected", 300)
 
-    def finished() -> list[Any]:
-        shot = newest()
+    def report(command: str) -> list[Any]:
+        shot = newest(command)
         if shot is None:
-            return [gr.skip()] * 5
-        metrics = shot.result["metrics"]
-        return [report_html(shot), *listed.update(new_tokens(shot.result["id"])), *rejected.update(rejections(metrics))]
+            return [empty(NOTHING), *listed.update([]), *rejected.update([])]
+        return [report_html(shot), *listed.update(new_tokens(shot.result["id"])), *rejected.update(rejections(shot.result["metrics"]))]
 
-    for panel in panels:
-        panel.finished.change(guarded(finished), None, [result, *listed.parts, *rejected.parts], **shell.quiet)
+    parts = [result, *listed.parts, *rejected.parts]
+    for way, tab, panel in zip(ways(), tabs, panels, strict=True):
+        panel.finished.change(guarded(report), shown, parts, **shell.quiet)
+        tab.select(guarded(lambda command=way.command: [command, *report(command)]), None, [shown, *parts], **shell.quiet)
 
 
 def ways() -> list[Way]:
     return [way for way in WAYS if way.command in steps.menu()]
 
 
-def newest() -> Snapshot | None:
-    """The last job that made a tokenizer which is still there."""
-    done = recent(tuple(way.command for way in WAYS))
+def newest(command: str) -> Snapshot | None:
+    """The last job that made a tokenizer by this step which is still there."""
+    done = recent((command,))
     return next((s for s in done if s.state == "done" and s.result and (store.folder() / s.result["id"]).exists()), None)
-
-
-def report_html(shot: Snapshot) -> str:
-    """What was kept and made, what nothing reaches (none, it is hoped), and how much of the base's languages is cut otherwise."""
-    metrics = shot.result["metrics"]
-    plain = {k: v for k, v in metrics.items() if isinstance(v, (int, float)) and not isinstance(v, bool)}
-    ordered = {NAMES.get(k, k): plain[k] for k in (*HEAD, *plain) if k in plain and k != "resplit"}
-    lines, share = [], metrics.get("resplit")
-    if share is not None and not isinstance(share, dict):
-        said = f"{share:.2%} of the words of the base's languages are cut otherwise than before"
-        examples = ", ".join(map(str, metrics.get("resplit_examples") or ()))
-        lines.append(f"{said}{f', for example {examples}' if examples else ''}.")
-    head = f'<p class="small">Report of {refs.label(shot.result["id"])}</p>'
-    bad = [f"{metrics['dead']:,} new tokens cannot be reached by any text."] if metrics.get("dead") else []
-    return head + numbers(ordered) + notes(lines, "good") + notes(bad) + notes([str(w) for w in metrics.get("warnings", [])])
-
-
-def rejections(metrics: dict[str, Any]) -> list[dict[str, Any]]:
-    examples = metrics.get("examples") or {}
-    return [{"reason": reason, "count": count, "examples": list(examples.get(reason, ()))} for reason, count in (metrics.get("rejected") or {}).items()]
 
 
 def new_tokens(reference: str) -> list[dict[str, Any]]:
