@@ -7,9 +7,11 @@ import shutil
 
 import pytest
 
-from workbench.__main__ import main, overview, table
+from workbench import refs
+from workbench.__main__ import main, overview
 from workbench.errors import RunFailed
 from workbench.steps import menu
+from workbench.terminal import lines, table
 
 
 def run(capsys: pytest.CaptureFixture, *words: str) -> tuple[int, str, str]:
@@ -30,7 +32,22 @@ def test_overview_lists_every_step_with_its_help(capsys) -> None:
 def test_help_of_every_step(capsys, command) -> None:
     code, out, _ = run(capsys, *command.split("."), "--help")
     assert code == 0
-    assert f"workbench {command}" in out
+    assert f"workbench {command.replace('.', ' ')} " in out
+
+
+def test_usage_names_what_may_be_given_by_position(capsys) -> None:
+    assert "usage: workbench tokenizer extend [BASE] [TEXT] [--knob value …]" in run(capsys, "tokenizer", "extend", "--help")[1]
+    assert "usage: workbench fertility [TOKENIZERS …] " in run(capsys, "fertility", "--help")[1]
+
+
+@pytest.mark.parametrize("words", [("tokenizer",), ("tokenizer", "--help"), ("transfer", "--help"), ("fertility", "-h")])
+def test_help_of_a_group_names_the_steps_below_it(capsys, words) -> None:
+    code, out, _ = run(capsys, *words)
+    assert code == 0
+    below = [command for command in menu() if command.startswith(f"{words[0]}.")]
+    assert below
+    assert all(command in out for command in below)
+    assert "evaluate" not in out
 
 
 def test_json_is_exactly_one_object(capsys) -> None:
@@ -92,6 +109,32 @@ def test_table_lines_up() -> None:
     lines = table([{"a": 1, "b": "xx"}, {"a": 22, "c": None}]).splitlines()
     assert lines[0].split() == ["a", "b", "c"]
     assert lines[2].split() == ["22", "–", "–"]
+
+
+def test_a_wide_table_is_cut_to_what_fits_a_terminal() -> None:
+    row = {"p95": 1, "tokenizer": "/a/b/x.model", "tokens_per_word": 2.34567, "parity": None, "text": "demo:ru", **dict.fromkeys("abcdefgh", 1)}
+    head, first, *rest = "\n".join(lines({"rows": [row] * 41})).splitlines()
+    assert head.split() == ["tokenizer", "text", "tokens", "per", "word", "p95", *"abcd"]
+    assert first.split()[:3] == ["x.model", "demo:ru", "2.346"]
+    assert rest[-1] == "… 1 more rows and 5 more columns, see --json"
+
+
+def test_long_lists_histograms_and_notes_already_said_are_left_out() -> None:
+    shown = list(lines({"worst_words": [{"word": "a"}] * 13, "histograms": [{"bin": 1}] * 9, "notes": ["Said.", "New."]}, {"Said."}))
+    assert shown[2:] == ["… 1 more rows, see --json", "\nhistograms: 9 rows, see --json", "New."]
+
+
+def test_nested_numbers_stand_one_to_a_line_with_four_digits() -> None:
+    value = {"new": 50, "extension": {"share": 1 / 3, "rows": [{"k": 2 / 3}], "tops": [1 / 3, 2], "deep": {"x": {"y": 0.123456}}}, "flat": {"a": 1 / 7}}
+    assert "\n".join(lines(value)).splitlines() == [
+        "new: 50", "extension:", "  share: 0.3333", "  rows:", "    k", "    0.6667", "  tops: 0.3333, 2", "  deep:", "    x: y 0.1235", "flat: a 0.1429",
+    ]  # fmt: skip
+
+
+def test_paths_are_called_by_their_last_parts_as_many_as_tell_them_apart() -> None:
+    names = refs.short_names(["/d/t/a.model", "/d/a/b.model", "/d/c/b.model", "demo:ru", "meta/llama"])
+    assert list(names.values()) == ["a.model", "a/b.model", "c/b.model", "demo:ru", "meta/llama"]
+    assert refs.short_names(["/x.model", "/y/x.model"]) == {"/x.model": "/x.model", "/y/x.model": "y/x.model"}
 
 
 FERTILITY = ("fertility", "--tokenizers", "demo:en-base", "demo:ru-plm", "--text", "demo:en", "demo:ru", "--limit", "40")
@@ -160,6 +203,10 @@ def test_texts_are_drawn_side_by_side_in_one_measure() -> None:
     figure = pictures.draw("fertility", {"rows": rows})
     assert [list(bar.x) for bar in figure.data] == [[1.5, 3.0], [1.5, 3.0]]
     assert [note.text for note in figure.layout.annotations] == ["a", "b"]
+    paths = [{**row, "tokenizer": f"/d/{row['tokenizer']}.model", "text": f"/d/{row['text'] * 40}.txt"} for row in rows]
+    figure = pictures.draw("fertility", {"rows": paths})
+    assert list(figure.data[0].customdata) == ["s.model", "t.model"]
+    assert [note.text for note in figure.layout.annotations] == [f"…{name * 23}.txt" for name in "ab"]
     rows[-1]["tokens_per_word"] = None  # a text without words: bytes per token for all
     assert [list(bar.x) for bar in pictures.draw("fertility", {"rows": rows}).data] == [[3.0, 6.0], [3.0, 6.0]]
     bits = [{"model": m, "measure": "bits_per_byte", "text": x, "value": 1.0, "low": 0.9, "high": 1.1} for x in ("a", "b") for m in ("m", "n")]

@@ -94,6 +94,10 @@ def test_scripts_without_spaces_are_judged_by_bytes_per_token(base) -> None:
 def test_bad_sizes_are_one_sentence(base) -> None:
     with pytest.raises(WorkbenchError, match="-1 is no number of new tokens"):
         sweep(base, TRAIN, OTHER, Sweeping(sizes=(0, -1)))
+    with pytest.raises(WorkbenchError, match="sizes has 2,000,000 new tokens, and a sweep learns 1,000,000 at most"):
+        sweep(base, TRAIN, OTHER, Sweeping(sizes=(0, 2_000_000)))
+    with pytest.raises(WorkbenchError, match=r"With bpe 1,000,000 new tokens .* give new_tokens or sizes up to 999,7"):
+        sweep(base, TRAIN, OTHER, Sweeping(strategy="bpe", new_tokens=1_000_000))
     with pytest.raises(WorkbenchError, match="leave script out with bpe"):
         sweep(base, TRAIN, OTHER, Sweeping(strategy="bpe", script="Cyrillic"))
 

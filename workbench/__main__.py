@@ -14,8 +14,6 @@ from .errors import WorkbenchError, nearest
 from .progress import Event, Progress
 from .specs import Knob, Step, knobs, stage_of
 
-LONGEST = 40  # rows of a table on a terminal
-
 
 def main(words: list[str] | None = None) -> int:
     """Run one command; returns the exit code: 0, 2 for bad input, 1 for a failed run."""
@@ -48,6 +46,9 @@ def _command(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
         print(overview())
         return 0
+    if words[0] not in menu() and _below(words[0]) and not set(words[1:]) - {"-h", "--help", "help"}:
+        print(overview(words[0]))
+        return 0
     command, rest = _split(words, set(menu()))
     as_json, rest = "--json" in rest, [w for w in rest if w != "--json"]
     name, figure = _take(rest, "--name") or "", _take(rest, "--figure")
@@ -65,10 +66,11 @@ def _command(words: list[str]) -> int:
         from . import pictures
 
         pictures.check(command, figure)
-    made = _run(step, name)
+    said: set[str] = set()
+    made = _run(step, name, said)
     if figure:
         print(f"figure: {pictures.write(pictures.draw(command, made.metrics), figure)}", file=sys.stderr)
-    _show(made, as_json)
+    _show(made, as_json, said)
     return 0
 
 
@@ -125,8 +127,8 @@ class _Parser(argparse.ArgumentParser):
 def _parser(step: type[Step], siblings: tuple[type[Step], ...]) -> argparse.ArgumentParser:
     """Flags of a step. Values stay text: types and bounds are pydantic's business."""
     parser = _Parser(
-        prog=f"workbench {step.command}", description=textwrap.dedent(step.__doc__ or ""), argument_default=argparse.SUPPRESS, allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter, epilog=_also(step),
+        prog=f"workbench {step.command}", usage=_usage(step), description=textwrap.dedent(step.__doc__ or ""), argument_default=argparse.SUPPRESS,
+        allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, epilog=_also(step),
     )  # fmt: skip
     seen: set[str] = set()
     for knob in knobs(step):
@@ -140,11 +142,19 @@ def _parser(step: type[Step], siblings: tuple[type[Step], ...]) -> argparse.Argu
     return parser
 
 
+def _usage(step: type[Step]) -> str:
+    """The knobs that may be given by position, in their order; all others by flag."""
+    many = {knob.name for knob in knobs(step) if knob.many}
+    main = [f"[{name.upper()}{' …' if name in many else ''}]" for name in step.main]
+    return " ".join(["workbench", *step.command.split("."), *main, "[--knob value …]"])
+
+
 def _also(step: type[Step]) -> str:
     from .pictures import FIGURES, SUFFIXES
 
     figure = f"--figure FILE ({', '.join(SUFFIXES)}), " if step.command in FIGURES else ""
-    return f"Also: --json (one JSON object on stdout), {figure}--name TEXT, --spec FILE.json, --debug."
+    below = f"\nSteps below it: {', '.join(_below(step.command))}." if _below(step.command) else ""
+    return f"Also: --json (one JSON object on stdout), {figure}--name TEXT, --spec FILE.json, --debug.{below}"
 
 
 def _flag(parser: argparse.ArgumentParser, knob: Knob, step: type[Step], variants: list[str]) -> None:
@@ -176,8 +186,8 @@ def _given(parsed: argparse.Namespace) -> dict[str, Any]:
     return {name.rstrip("_"): value for name, value in typed.items()}
 
 
-def _run(step: Step, name: str) -> Any:
-    """Run in the foreground, with a bar on stderr."""
+def _run(step: Step, name: str, said: set[str]) -> Any:
+    """Run in the foreground, with a bar on stderr; `said` gets its notes and warnings."""
     from tqdm import tqdm
 
     from . import store
@@ -189,54 +199,40 @@ def _run(step: Step, name: str) -> Any:
                 bar.set_description_str(f"{event.message[:60]} ", refresh=False)
                 bar.update(100 * (event.fraction or 0) - bar.n)
             elif event.kind in ("note", "warning"):
+                said.add(event.message)
                 bar.write(f"{'warning: ' if event.kind == 'warning' else ''}{event.message}", file=sys.stderr)
 
         return store.run(step, Progress(show), name=name)
 
 
-def _show(made: Any, as_json: bool) -> None:
+def _show(made: Any, as_json: bool, said: set[str]) -> None:
+    from . import terminal
+
     if as_json:
         print(json.dumps(made.summary(), ensure_ascii=False))
         return
     where = sys.stderr if made.id and made.kind != "recipe" else sys.stdout  # what a shell catches from a step that makes something is its id
-    for key, value in made.metrics.items():
-        if key == "text":
-            print(value, file=where)
-        elif isinstance(value, list) and value and all(isinstance(row, dict) for row in value):
-            more = [f"… and {len(value) - LONGEST} more; --json has them all"] if len(value) > LONGEST else []
-            print(*([] if key == "rows" else [f"\n{key.replace('_', ' ')}:"]), table(value[:LONGEST]), *more, sep="\n", file=where)
-        elif isinstance(value, dict) and value and not any(isinstance(v, (dict, list)) for v in value.values()):
-            print(f"{key.replace('_', ' ')}: {', '.join(f'{k} {_cell(v)}' for k, v in value.items())}", file=where)
-        elif value not in (None, [], {}):
-            print(f"{key.replace('_', ' ')}: {_cell(value)}", file=where)
+    for line in terminal.lines(made.metrics, said):
+        print(line, file=where)
     if made.id:
         print(made.id)
 
 
-def table(rows: list[dict[str, Any]]) -> str:
-    """Rows as aligned plain text."""
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    cells = [[c.replace("_", " ") for c in columns], *([_cell(row.get(c)) for c in columns] for row in rows)]
-    widths = [max(len(line[i]) for line in cells) for i in range(len(columns))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells)
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, float):
-        return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.0f}"
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else str(value)
-
-
-def overview() -> str:
-    """All steps with the first line of their help, in the order of the story."""
+def _below(group: str) -> list[str]:
     from .steps import menu
 
-    steps = menu()
+    return [command for command in menu() if command.startswith(f"{group}.")]
+
+
+def overview(group: str = "") -> str:
+    """All steps, or those of a group, with the first line of their help, in the order of the story."""
+    from .steps import menu
+
+    steps = {command: classes for command, classes in menu().items() if not group or command.startswith(f"{group}.")}
     width = max(map(len, steps))
     lines = [f"  {name:<{width}}  {(classes[0].__doc__ or '').strip().splitlines()[0]}" for name, classes in steps.items()]
-    return "\n".join(["workbench STEP --knob value …    (workbench STEP --help lists its knobs)", "", *lines])
+    step = f"{group} STEP".strip()
+    return "\n".join([f"workbench {step} --knob value …    (workbench {step} --help lists its knobs)", "", *lines])
 
 
 if __name__ == "__main__":

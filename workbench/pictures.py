@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from . import refs
 from .errors import RunFailed, WorkbenchError
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".svg", ".png", ".html")
 PANEL = 300  # pixels a panel is wide; names on the left get
 NAMES = 140
+LONGEST = 28  # characters of a name: of a bar, and over a panel
 Row = Mapping[str, Any]
 
 
@@ -82,7 +84,7 @@ def panels(figures: Sequence[go.Figure], names: Sequence[str], title: str) -> go
 def _fertility(metrics: Mapping[str, Any]) -> go.Figure:
     from . import plots
 
-    texts = _grouped(metrics["rows"])
+    texts = _grouped(_named(metrics["rows"], "tokenizer"))
     worded = all(row["tokens_per_word"] is not None for rows in texts.values() for row in rows)
     if not worded:  # one measure for all panels
         texts = {name: [dict(row) | {"tokens_per_word": None} for row in rows] for name, rows in texts.items()}
@@ -99,10 +101,18 @@ def _sweep(metrics: Mapping[str, Any]) -> go.Figure:
 def _evaluate(metrics: Mapping[str, Any]) -> go.Figure:
     from . import plots
 
-    texts = _grouped([row for row in metrics["rows"] if row["measure"] == "bits_per_byte"])
+    texts = _grouped(_named([row for row in metrics["rows"] if row["measure"] == "bits_per_byte"], "model"))
     if not texts:
         raise WorkbenchError("The evaluation measured no bits per byte to draw; give it --text.")
     return panels([plots.bits_per_byte(rows, name if len(texts) == 1 else "") for name, rows in texts.items()], list(texts), "Bits per byte (fewer is better)")
+
+
+def _named(rows: Sequence[Row], thing: str) -> list[Row]:
+    """The rows with paths named by their ends: what tells two files apart stands there."""
+    names = refs.short_names(row[key] for row in rows for key in (thing, "text"))
+    ends = {name: short if len(short) <= LONGEST else f"…{short[1 - LONGEST :]}" for name, short in names.items()}
+    again = {name: end for name, end in ends.items() if list(ends.values()).count(end) == 1}  # those alike when cut keep all their letters
+    return [dict(row) | {key: again.get(row[key], names[row[key]]) for key in (thing, "text")} for row in rows]
 
 
 def _grouped(rows: Sequence[Row]) -> dict[str, list[Row]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from . import store
@@ -57,6 +58,24 @@ def label(reference: str) -> str:
         artefact = store.open_artefact(reference)
         return f"{artefact.name} ({artefact.id})" if artefact.name else artefact.id
     return reference
+
+
+def short_names(names: Iterable[str]) -> dict[str, str]:
+    """Each name with what to call it where there is little room: of a path its last part, and as many folders above as tell it from the others."""
+    parts = {name: Path(name).parts if _is_path(name) else (name,) for name in names}
+    found = {}
+    for name, mine in parts.items():
+        others = [theirs for other, theirs in parts.items() if other != name]
+        length = next((n for n in range(1, len(mine) + 1) if all(mine[-n:] != theirs[-n:] for theirs in others)), len(mine))
+        found[name] = "/".join(mine[-length:]).replace("//", "/")
+    return found
+
+
+def _is_path(name: str) -> bool:
+    try:
+        return "/" in name and (name.startswith(("/", "./", "../", "~")) or Path(name).exists())
+    except (OSError, ValueError):  # too long for a path, a NUL in it
+        return False
 
 
 def _download(hub_id: str) -> Path:

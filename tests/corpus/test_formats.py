@@ -115,6 +115,8 @@ def test_a_string_that_is_not_utf8_is_one_sentence(make):
 
 
 def test_a_wrong_column_lists_the_right_ones(make):
+    with pytest.raises(WorkbenchError, match=r"has no column 'eng_Latn'\. There is: 0, 1, .*, 19, …\."):
+        formats.named(formats.Table("a.tsv", tuple(map(str, range(30))), lambda names: iter(())), "eng_Latn")
     with pytest.raises(WorkbenchError, match=r"a\.parquet has no column 'txt'\. Did you mean text\?"):
         corpus.open(make("a.parquet"), column="txt")
 

@@ -24,6 +24,12 @@ def test_roles_can_be_given(bases: dict) -> None:
     assert encode(tokenizer, chat)[:2] == [tokenizer.convert_tokens_to_ids(t) for t in ("<start>", "<|say|>")]
 
 
+def test_a_template_may_use_the_tags_of_transformers(bases: dict) -> None:
+    template = "{% for m in messages %}{%- generation -%}{{ m['content'] }}{% endgeneration %}{% break %}{% endfor %}"
+    tokenizer = train(TEXTS, options("bpe", "byte-level", chat_template=template), base=bases["byte-level"]).tokenizer
+    assert tokenizer.apply_chat_template([{"role": "user", "content": "да"}], tokenize=False) == "да"
+
+
 def test_a_wordpiece_base_gives_its_roles() -> None:
     backend = Tokenizer(models.WordPiece({"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "a": 4}, unk_token="[UNK]"))
     backend.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in ("[PAD]", "[UNK]", "[CLS]", "[SEP]")])
@@ -53,8 +59,10 @@ def test_a_special_in_the_text_is_not_learned(bases: dict) -> None:
         ({"specials": ("<a\u202e>", "<a\u202e>")}, r"'<a⟨U\+202E⟩>' is given twice"),
         ({"specials": ("</s>",), "eos": "</s>"}, r"'</s>' is given twice"),
         ({"specials": ("Ġ",)}, r"'Ġ' is also the token of a byte"),
+        ({"specials": ("▁",), "alphabet": "sentencepiece"}, r"'▁' starts with ▁, a space in the sentencepiece"),
+        ({"chat_template": "{{ oops"}, r"chat template is no Jinja \(.*, line 1\)"),
         ({"specials": ("<0x0A>",), "alphabet": "sentencepiece"}, r"'<0x0A>' is also the token of a byte"),
-        ({"pattern": "(["}, r"is no regular expression"),
+        ({"pattern": "(["}, r"is no regular expression .* give one of words, gpt2"),
         ({"pattern": "lama3"}, r"no pattern 'lama3'\. Did you mean llama3"),
         ({"min_frequency": 10_000}, r"Nothing in the text occurs 10000 times"),
         ({"chat_template": "{{ pad_token }}"}, r"uses pad_token, and the tokenizer has none; give pad"),

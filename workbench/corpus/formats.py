@@ -21,6 +21,7 @@ Unit = Literal["line", "paragraph", "file"]
 KINDS = (".txt", ".jsonl", ".csv", ".tsv", ".parquet")
 PACKED = (".gz", ".zst")
 TEXT_COLUMNS = ("text", "content", "document", "sentence", "body")
+SHOWN = 20  # columns that a message names
 LONGEST = 64 << 20  # bytes of one line or field: more is no text but a mistake, and would not fit in memory
 
 # The only limit csv offers is one for the whole process; raising it takes nothing from other users of the module.
@@ -89,7 +90,8 @@ def choose(table: Table, wanted: str | None) -> str:
 
 def named(table: Table, column: str) -> str:
     if column not in table.columns:
-        raise WorkbenchError(f"{table.name} has no column '{column}'.{nearest(column, table.columns)}")
+        close = nearest(column, table.columns) or f" There is: {', '.join(table.columns[:SHOWN])}{', …' if len(table.columns) > SHOWN else ''}."
+        raise WorkbenchError(f"{table.name} has no column '{column}'.{close}")
     return column
 
 

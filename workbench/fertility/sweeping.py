@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 FIRST = 125  # new tokens of the first step; each further one doubles them
 BEND = 0.05  # of the whole drop: a curve that stays closer to its chord has no knee worth the name
+MOST = 1_000_000  # tokens, the bound of what is learned from
 ADVANCED = {"advanced": True}
 
 
@@ -32,7 +33,7 @@ class Sweeping(Options):
     strategy: Literal["extend", "bpe"] = Field(
         "extend", description="extend adds tokens to the base by continued BPE; bpe learns a new byte-level vocabulary in place of the base's."
     )
-    new_tokens: int = Field(8_000, ge=1, le=1_000_000, description="The most new tokens to measure.")
+    new_tokens: int = Field(8_000, ge=1, le=MOST, description="The most new tokens to measure.")
     sizes: tuple[int, ...] = Field((), description=f"The numbers of new tokens to measure; if left out, 0, {FIRST}, {2 * FIRST}, {4 * FIRST} … up to the most.")
     script: str | None = Field(None, description="With extend: add only tokens of this Unicode script (Cyrillic, Arabic, Hangul…).")
     min_frequency: int = Field(2, ge=1, description="Learn no pair that occurs less often in the text.", json_schema_extra=ADVANCED)
@@ -119,6 +120,8 @@ def cut_down(largest: tokenizers.Tokenizer, new_ids: Sequence[int], sizes: Itera
 def _sizes(options: Sweeping) -> list[int]:
     if options.sizes and min(options.sizes) < 0:
         raise WorkbenchError(f"{min(options.sizes)} is no number of new tokens; give sizes of 0 or more.")
+    if options.sizes and max(options.sizes) > MOST:
+        raise WorkbenchError(f"sizes has {max(options.sizes):,} new tokens, and a sweep learns {MOST:,} at most; leave the larger ones out.")
     doubled = [FIRST << i for i in range(20) if FIRST << i < options.new_tokens]
     return sorted(set(options.sizes)) or [0, *doubled, options.new_tokens]
 
@@ -133,6 +136,10 @@ def _learn(base: Any, texts: Iterable[str], options: Sweeping, most: int, progre
         return added.tokenizer.backend_tokenizer, list(added.new_ids)
     origin = load(base)
     least = 256 + len(origin.backend_tokenizer.get_added_tokens_decoder()) + len(ROLES)  # bytes and special tokens: at least enough, more are cut off
+    if least + most > MOST:
+        raise WorkbenchError(
+            f"With bpe {most:,} new tokens and {least} bytes and special tokens are over {MOST:,}; give new_tokens or sizes up to {MOST - least:,}."
+        )
     made = train(texts, Training(vocab_size=least + max(most, 1), min_frequency=options.min_frequency), progress, base=origin).tokenizer.backend_tokenizer
     model = json.loads(made.to_str())["model"]
     return made, sorted({model["vocab"][left + right] for left, right in model["merges"]})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -123,19 +124,20 @@ def _family(path: Path, size: int, pattern: str | None) -> Family:
     )
 
 
-def compiles(pattern: str) -> str:
+def compiles(pattern: str, names: Iterable[str] = tuple(FAMILIES)) -> str:
+    """The regular expression as it is. Raises WorkbenchError where it is none, with the `names` that could be given in its place."""
     import tokenizers
 
     try:
         tokenizers.Regex(pattern)
     except Exception as error:  # the library raises bare Exception
-        raise _no_pattern(pattern, error) from None
+        raise _no_pattern(pattern, error, names) from None
     return pattern
 
 
-def _no_pattern(pattern: str, error: Exception) -> WorkbenchError:
+def _no_pattern(pattern: str, error: Exception, names: Iterable[str]) -> WorkbenchError:
     reason = str(error).strip().split("\n")[-1].rstrip(".")
-    return WorkbenchError(f"The pattern '{pattern}' is no regular expression ({reason}); correct it, or give one of {', '.join(FAMILIES)}.")
+    return WorkbenchError(f"The pattern '{pattern}' is no regular expression ({reason}); correct it, or give one of {', '.join(names)}.")
 
 
 def _check(backend: tokenizers.Tokenizer, ranks: dict[bytes, int], family: Family) -> None:
@@ -144,7 +146,7 @@ def _check(backend: tokenizers.Tokenizer, ranks: dict[bytes, int], family: Famil
     try:
         original: Any = tiktoken.Encoding("original", pat_str=family.regex, mergeable_ranks=ranks, special_tokens={})
     except ValueError as error:  # its expressions are not quite those of tokenizers
-        raise _no_pattern(family.regex, error) from None
+        raise _no_pattern(family.regex, error, FAMILIES) from None
     same_ids(
         lambda text: backend.encode(text, add_special_tokens=False).ids,
         lambda text: original.encode_ordinary(unicodedata.normalize("NFC", text) if family.nfc else text),

@@ -34,11 +34,15 @@ def pattern_of(name: str) -> str:
         return PATTERNS[name]
     if re.fullmatch(r"\w{2,12}", name):
         raise WorkbenchError(f"There is no pattern '{name}'.{nearest(name, PATTERNS)}")
-    return compiles(name)
+    return compiles(name, PATTERNS)
 
 
 def frame(alphabet: Alphabet, pattern: str, normalizer: Normalizer, single_digits: bool) -> tokenizers.Tokenizer:
-    """A tokenizer with an empty model, whose other parts lose nothing: what is decoded is what was encoded (after the normaliser)."""
+    """A tokenizer with an empty model, whose other parts give back what was encoded (after the normaliser).
+
+    Two exceptions, both in the sentencepiece alphabet and as with Llama-2: a ▁ in the text comes back as a space, and text after a special token gets a
+    space in front.
+    """
     import tokenizers
     from tokenizers import decoders, models, normalizers, pre_tokenizers
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import WorkbenchError
-from .alphabet import BYTE_PIECE, BYTES, show
+from .alphabet import BYTE_PIECE, BYTES, MARK, show
 from .cutting import Alphabet
 from .loading import settings
 
@@ -66,8 +66,11 @@ def gather(base: PreTrainedTokenizerFast | None, given: Mapping[str, str | None]
 
 
 def check_alphabet(specials: Specials, alphabet: Alphabet) -> None:
-    """Raises WorkbenchError for a special token that is also one of the 256 that stand for a byte."""
+    """Raises WorkbenchError for a special token that is also one of the 256 that stand for a byte, or in SentencePiece's alphabet the piece of a space."""
     for token in specials.tokens:
+        # The model would give the special token's id for plain spaces, and decoding, which skips special tokens, would lose them.
+        if alphabet == "sentencepiece" and token.special and token.content.startswith(MARK):
+            raise WorkbenchError(f"The special token '{_shown(token.content)}' starts with {MARK}, a space in the {alphabet} alphabet; give it another name.")
         if token.content in BYTES if alphabet == "byte-level" else BYTE_PIECE.fullmatch(token.content):
             raise WorkbenchError(f"The special token '{_shown(token.content)}' is also the token of a byte in the {alphabet} alphabet; give it another name.")
 
@@ -170,6 +173,7 @@ def _template(given: str, config: Mapping[str, Any], tokens: Mapping[str, Any]) 
             given = Path(given).expanduser().read_text(encoding="utf-8")
         except (OSError, ValueError):
             raise WorkbenchError(f"The chat template {given} cannot be read; give the path of a UTF-8 file with a Jinja template, or the template.") from None
+    _check_jinja(given)
     for key in re.findall(r"\b(?:bos|eos|unk|pad|cls|sep|mask)_token\b", given):
         if key not in config:
             raise WorkbenchError(f"The chat template uses {key}, and the tokenizer has none; give {key.removesuffix('_token')}, or change the template.")
@@ -177,6 +181,17 @@ def _template(given: str, config: Mapping[str, Any], tokens: Mapping[str, Any]) 
         if name not in tokens:
             raise WorkbenchError(f"The chat template names '{_shown(name)}', which is no special token here; add it to specials, or change the template.")
     return given
+
+
+def _check_jinja(template: str) -> None:
+    import jinja2
+
+    # transformers' own tag around a reply, which jinja2 alone does not know.
+    plain = re.sub(r"\{%([-+]?\s*)(?:end)?generation(\s*[-+]?)%\}", r"{%\1set _ = 0\2%}", template)
+    try:
+        jinja2.Environment(extensions=["jinja2.ext.loopcontrols"]).compile(plain)
+    except jinja2.TemplateSyntaxError as error:
+        raise WorkbenchError(f"The chat template is no Jinja ({str(error.message).rstrip('.')}, line {error.lineno}); correct it.") from None
 
 
 def _shown(token: str) -> str:
