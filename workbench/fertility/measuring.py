@@ -6,7 +6,6 @@ Fertility and continued words: Rust et al., arXiv 2012.15613. Parity: Petrov et 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -129,8 +128,9 @@ def _count(documents: Iterable[str], encoders: dict[str, Encoder], counts: Count
 
     with untouched(*encoders.values()):
         for texts, encoded in _ahead(batches(documents), encode):
-            if not ids:  # asked for here, as the first texts are being encoded meanwhile
+            if not ids:  # what is asked of the vocabularies is asked here, as the first texts are being encoded meanwhile
                 ids = {name: np.zeros(encoder.rows, dtype=np.int64) for name, encoder in encoders.items()}
+                _ = [encoder.looks for encoder in encoders.values() if full]
             sizes = counts.add(texts, full)
             blocks.add(np.array([*sizes, *(lengths for lengths, _ in encoded.result())]))
             for name, (_, each) in zip(encoders, encoded.result(), strict=True):
@@ -141,15 +141,16 @@ def _count(documents: Iterable[str], encoders: dict[str, Encoder], counts: Count
 
 
 def _ahead(items: Iterable[list[str]], work: Any) -> Iterator[tuple[list[str], Future[Any]]]:
-    """Each item with the result that is being worked out, two items ahead: the library encodes without Python's lock, so what is done meanwhile is free."""
-    with ThreadPoolExecutor(2) as pool:
-        waiting: deque[tuple[list[str], Future[Any]]] = deque()
+    """Each item with the result that is being worked out, one item ahead: the library encodes without Python's lock, so what is done meanwhile is free."""
+    with ThreadPoolExecutor(1) as pool:
+        before = None
         for item in items:
-            waiting.append((item, pool.submit(work, item)))
-            if len(waiting) > 2:
-                yield waiting.popleft()
-        while waiting:
-            yield waiting.popleft()
+            now = item, pool.submit(work, item)
+            if before:
+                yield before
+            before = now
+        if before:
+            yield before
 
 
 def _costs(found: _Found, column: int, spaceless: bool, detail: Detail) -> Row:
