@@ -173,10 +173,11 @@ def test_what_cannot_be_opened_is_one_sentence() -> None:
 
 @pytest.mark.real
 def test_real_tokenizers_are_followed_exactly(real_tokenizers: dict, flores: dict[str, list[str]]) -> None:
-    for name, tokenizer in real_tokenizers.items():
+    for name in real_tokenizers.FILES:
+        tokenizer = real_tokenizers[name]
         tracer = Tracer(tokenizer)
         for language, sentences in flores.items():
-            text = sentences[17][:120]  # within the limits
+            text = sentences[17][:60]  # within the limits: GPT-2 makes a word of every vowel sign of Hindi
             assert tracer.trace(text).ids == library(tokenizer, text), (name, language)
 
 
