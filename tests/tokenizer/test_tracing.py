@@ -177,7 +177,7 @@ def test_real_tokenizers_are_followed_exactly(real_tokenizers: dict, flores: dic
         tokenizer = real_tokenizers[name]
         tracer = Tracer(tokenizer)
         for language, sentences in flores.items():
-            text = sentences[17][:60]  # within the limits: GPT-2 makes a word of every vowel sign of Hindi
+            text = sentences[17][:40]  # within the limits: GPT-2 makes a word of every vowel sign of Hindi
             assert tracer.trace(text).ids == library(tokenizer, text), (name, language)
 
 
