@@ -395,7 +395,7 @@ PUBLISHED = {
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow if name.endswith(".tiktoken") else ()) for name in PUBLISHED])
 def test_real_tokenizers_show_their_known_fertility(real_data: Path, name: str):
     tokenizer, flores = real_data / "tokenizers" / name, real_data / "parallel" / "flores_sib200.tsv"
     languages = ("en", "ru", "fa", "ko")

@@ -38,7 +38,7 @@ def test_the_merges_that_never_fire_can_go(real_tokenizers: dict, flores: dict, 
 
 
 @each_base
-@pytest.mark.parametrize("score", ["frequency", "learned"])
+@pytest.mark.parametrize("score", ["frequency", pytest.param("learned", marks=pytest.mark.slow)])
 def test_half_a_vocabulary(real_tokenizers: dict, flores: dict, name: str, score: str, tmp_path: Path) -> None:
     base = real_tokenizers[name]
     options = Optimization(score=score, new_tokens=500, script="Cyrillic")
