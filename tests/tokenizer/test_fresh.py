@@ -22,6 +22,7 @@ from workbench.tokenizer.reporting import dead
 from workbench.vocab import Vocabulary
 
 from .conftest import CHAT, ENGLISH, KOREAN, PERSIAN, RUSSIAN
+from .test_extension import encode, spec
 
 TEXTS = (RUSSIAN + ENGLISH + PERSIAN) * 3
 KINDS = [(algorithm, alphabet) for algorithm in ("bpe", "unigram") for alphabet in ("byte-level", "sentencepiece")]
@@ -51,14 +52,6 @@ def case(request: pytest.FixtureRequest, made: dict) -> tuple[object, Trained, s
 
 def options(algorithm: str, alphabet: str, **more: object) -> Training:
     return Training(**({"vocab_size": SIZE, "algorithm": algorithm, "alphabet": alphabet} | more))
-
-
-def encode(tokenizer: object, text: str) -> list[int]:
-    return tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids
-
-
-def spec(tokenizer: object) -> dict:
-    return json.loads(tokenizer.backend_tokenizer.to_str())
 
 
 @quick
