@@ -7,16 +7,19 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import numpy as np
-import regex
 
 from ..corpus.scripts import script_shares, spaceless
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 WORD_TYPES = 1_000_000  # distinct words kept
 PENDING = 200_000  # distinct chunks between spaces whose words are counted together
-# UAX 29 has a boundary at every white space but the narrow no-break space, which French puts between digits.
-_CHUNK = regex.compile(r"(?:[^\s\x1c-\x1f]|\u202f)+")
+# UAX 29 has a boundary at every white space but the narrow no-break space, which French puts between digits. No text has the other one.
+_NARROW, _NO_SPACE = "\u202f", "\ufdd0"
 
 
 @dataclass(frozen=True)
@@ -85,9 +88,10 @@ class Counts:
 
     def add(self, texts: list[str], full: bool = True) -> np.ndarray:
         """Count documents in. Returns (3, documents): words (0 unless `full`), whitespace words and UTF-8 bytes of each."""
-        spaced = [text.split() for text in texts]
-        words = self._in_words(texts, spaced) if full else np.zeros(len(texts), dtype=np.int64)
-        found = np.array([words, [len(chunks) for chunks in spaced], [len(text.encode()) for text in texts]], dtype=np.int64)
+        split = _split(texts)
+        spaced = _per_text(split, _not_empty(split))
+        words = self._in_words(texts, split) if full else np.zeros(len(texts), dtype=np.int64)
+        found = np.array([words, spaced, [len(text.encode()) for text in texts]], dtype=np.int64)
         self.documents += len(texts)
         totals = found.sum(axis=1).tolist()
         self.words, self.whitespace_words, self.bytes = self.words + totals[0], self.whitespace_words + totals[1], self.bytes + totals[2]
@@ -109,24 +113,24 @@ class Counts:
         codes = np.flatnonzero(self._characters)
         return spaceless(script_shares(Counter({chr(code): int(self._characters[code]) for code in codes})))
 
-    def _in_words(self, texts: list[str], spaced: list[list[str]]) -> np.ndarray:
+    def _in_words(self, texts: list[str], split: pa.ListArray) -> np.ndarray:
         """Words of each document. A chunk between spaces is cut into words once, not at every occurrence."""
-        places: list[int] = []
-        ends = [0]
-        for text, chunks in zip(texts, spaced, strict=True):
-            places += map(self._places.__getitem__, _CHUNK.findall(text) if "\u202f" in text else chunks)
-            ends.append(len(places))
+        if narrow := any(_NARROW in text for text in texts):
+            split = _split([text.replace(_NARROW, _NO_SPACE) for text in texts])
+        coded = split.flatten().dictionary_encode()
+        names, places = coded.dictionary.to_pylist(), coded.indices.to_numpy()
+        if narrow:
+            names = [name.replace(_NO_SPACE, _NARROW) for name in names]
+        known = np.fromiter(map(self._places.__getitem__, names), np.int64, len(names))
         new = []
         for chunk in islice(self._places, len(self._sizes), None):
             found = self.find(chunk)
             self._cut += found
             new.append(len(found))
         self._sizes = np.concatenate([self._sizes, np.array(new, dtype=np.int64)])
-        every = np.array(places, dtype=np.int64)
-        occurrences = np.bincount(every, minlength=len(self._places))
-        occurrences[: len(self._occurrences)] += self._occurrences
-        self._occurrences = occurrences
-        words = np.diff(np.concatenate([[0], np.cumsum(self._sizes[every])])[ends])
+        self._occurrences = np.concatenate([self._occurrences, np.zeros(len(new), dtype=np.int64)])
+        self._occurrences[known] += np.bincount(places, minlength=len(names))
+        words = _per_text(split, self._sizes[known][places])
         if len(self._places) > PENDING:
             self._flush()
         return words
@@ -141,6 +145,26 @@ class Counts:
             found[word] += count
         self._start()
         self.types.add(found)
+
+
+def _split(texts: list[str]) -> pa.ListArray:
+    """What stands between the white space of each text; "" before a space at its front and after one at its end. Arrow cuts, and counts equal chunks, in
+    compiled code that lets other threads run: three times faster than `str.split` and a dictionary."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    return pc.utf8_split_whitespace(pa.array(texts, pa.string()))
+
+
+def _not_empty(split: pa.ListArray) -> np.ndarray:
+    import pyarrow.compute as pc
+
+    return pc.greater(pc.binary_length(split.flatten()), 0).to_numpy(zero_copy_only=False)
+
+
+def _per_text(split: pa.ListArray, values: np.ndarray) -> np.ndarray:
+    """The sum over the chunks of each text."""
+    return np.diff(np.concatenate([[0], np.cumsum(values)])[split.offsets.to_numpy()])
 
 
 def batches(documents: Iterable[str], characters: int = 400_000, most: int = 4_096) -> Iterator[list[str]]:

@@ -17,7 +17,7 @@ from ..errors import WorkbenchError
 from ..tokenizer.alphabet import Spelling, byte_piece, runs
 from ..tokenizer.reporting import after_space
 
-AT_ONCE = 4_096  # words encoded together
+AT_ONCE, ROW = 16_384, 256  # words encoded together, and of these in one row
 NO_SCRIPT = {"byte": "single bytes", "special": "special", "part": "parts of characters", "": "no letters"}
 
 
@@ -39,25 +39,29 @@ class Encoder:
         self.before_word = after_space(self.backend)
 
     @cached_property
-    def vocabulary(self) -> dict[str, int]:
-        return self.backend.get_vocab(with_added_tokens=True)
+    def pieces(self) -> dict[int, str]:
+        """Id → the token as the tokenizer writes it, in the order of the ids."""
+        in_order = dict(enumerate(map(self.backend.id_to_token, range(self.backend.get_vocab_size(with_added_tokens=True)))))
+        if None not in in_order.values():
+            return in_order  # six times faster than the sorted vocabulary
+        return {i: piece for piece, i in sorted(self.backend.get_vocab(with_added_tokens=True).items(), key=lambda item: item[1])}
 
     @property
     def size(self) -> int:
-        return len(self.vocabulary)
+        return len(self.pieces)
 
     @cached_property
     def rows(self) -> int:
         """Of the embedding table."""
-        return max(self.vocabulary.values(), default=-1) + 1
+        return max(self.pieces, default=-1) + 1
 
     @cached_property
     def unknown_id(self) -> int | None:
-        return next((self.vocabulary[piece] for piece in self._unknown if piece in self.vocabulary), None)
+        return next((i for piece in self._unknown if piece is not None and (i := self.backend.token_to_id(piece)) is not None), None)
 
     @cached_property
     def byte_ids(self) -> list[int]:
-        return [self.vocabulary[piece] for piece in map(byte_piece, range(256)) if piece in self.vocabulary]
+        return [i for i in map(self.backend.token_to_id, map(byte_piece, range(256))) if i is not None]
 
     def count(self, texts: list[str], each: bool = True) -> tuple[np.ndarray, np.ndarray | None]:
         """Tokens of each text; and, if `each`, how often each id occurs, up to the highest. To be called inside `untouched`."""
@@ -70,20 +74,45 @@ class Encoder:
 
     def word_lengths(self, types: list[str], spaceless: bool = False) -> np.ndarray:
         """Tokens of each word as it stands in running text: after a space; in a text without spaces (`spaceless`) after something else."""
-        bare = [script(word[0]) in SPACELESS for word in types] if spaceless else [False] * len(types)
-        # A digit parts from letters in every pre-tokenizer, and takes the mark of the word start that some tokenizers give any text.
-        given = ["1" + word if alone else self.before_word + word for word, alone in zip(types, bare, strict=True)]
         with untouched(self):
-            found = [self.count(given[i : i + AT_ONCE], each=False)[0] for i in range(0, len(given), AT_ONCE)]
+            if not spaceless:
+                return self._in_a_row(types)
+            bare = np.array([script(word[0]) in SPACELESS for word in types])
+            # A digit parts from letters in every pre-tokenizer, and takes the mark of the word start that some tokenizers give any text.
+            given = ["1" + word if alone else self.before_word + word for word, alone in zip(types, bare, strict=True)]
             digit = len(self.backend.encode("1", add_special_tokens=False))
-        lengths = np.concatenate(found) if found else np.zeros(0, np.int64)
-        return np.where(bare, np.maximum(lengths - digit, 1), lengths) if spaceless else lengths
+            return np.where(bare, np.maximum(self._alone(given) - digit, 1), self._alone(given))
+
+    def _alone(self, texts: list[str]) -> np.ndarray:
+        found = [self.count(texts[i : i + AT_ONCE], each=False)[0] for i in range(0, len(texts), AT_ONCE)]
+        return np.concatenate(found) if found else np.zeros(0, np.int64)
+
+    def _in_a_row(self, types: list[str]) -> np.ndarray:
+        """Tokens of words that stand one after the other, a space before each: twice as fast as one by one. A row where a token reaches into the next
+        word is encoded word by word; where none does, no merge can have reached over."""
+        lengths = np.zeros(len(types), dtype=np.int64)
+        torn: list[int] = []
+        for first in range(0, len(types), AT_ONCE):
+            rows = [types[i : i + ROW] for i in range(first, min(first + AT_ONCE, len(types)), ROW)]
+            encodings = self.backend.encode_batch([self.before_word + " ".join(row) for row in rows], add_special_tokens=False)
+            for number, (row, encoding) in enumerate(zip(rows, encodings, strict=True)):
+                here = slice(start := first + number * ROW, start + len(row))
+                ends = np.cumsum([len(word) + 1 for word in row]) - (not self.before_word)
+                spans = np.fromiter(chain.from_iterable(encoding.offsets), np.int64, 2 * len(encoding)).reshape(-1, 2)
+                owner = np.searchsorted(ends, spans[:, 0], side="right")
+                if len(owner) and (spans[:, 1] > ends[np.minimum(owner, len(row) - 1)]).any():
+                    torn += range(here.start, here.stop)
+                else:
+                    lengths[here] = np.bincount(owner, minlength=len(row))
+        if torn:
+            lengths[torn] = self._alone([self.before_word + types[i] for i in torn])
+        return lengths
 
     @cached_property
     def identities(self) -> dict[int, tuple[str, bool, bytes]]:
         """Id → (kind, starts a word?, bytes): the same for the same token in any alphabet."""
         spelling = Spelling.of(self.backend)
-        return {i: spelling.identity(i, piece) for piece, i in sorted(self.vocabulary.items(), key=lambda item: item[1])}
+        return {i: spelling.identity(i, piece) for i, piece in self.pieces.items()}
 
     @cached_property
     def looks(self) -> dict[str, np.ndarray]:
