@@ -2,53 +2,57 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tiny
 import torch
+from aids import METHODS as EVERY
 
 from workbench.checkpoint import Checkpoint
 from workbench.errors import WorkbenchError
+from workbench.steps import from_json, to_json
 from workbench.tokenizer import Extension, extend, load, save
-from workbench.transfer import Blend, Carry, Gaussian, Mean, Random, Subtokens, Transfer
+from workbench.transfer import Blend, Carry, Mean, Subtokens, Transfer
 from workbench.transfer.assemble import explain
-from workbench.transfer.base import Task
+from workbench.transfer.base import DRAW, Method, Task
 from workbench.transfer.steps import METHODS, Preview
-
-METHOD_OBJECTS = [Random(), Gaussian(), Mean(), Subtokens(), Subtokens(input_from="first", output_from="last")]
-each_method = pytest.mark.parametrize("method", METHOD_OBJECTS, ids=lambda m: f"{m.method}-{len(m.model_dump_json())}")
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["untied", "tied"])
-def carry(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Carry:
+def carry(request: pytest.FixtureRequest, longer: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Carry:
     place = tmp_path_factory.mktemp("carry")
     base = tiny.folder(place / "base", tied=request.param, shards=request.param, dtype="bfloat16")
-    save(extend(load(base), tiny.RUSSIAN * 3, Extension(new_tokens=30, script="Cyrillic")).tokenizer, place / "longer")
-    return Carry.open(base, place / "longer")
+    return Carry.open(base, longer[1])
 
 
-def test_all_methods_are_tried_here() -> None:
-    assert {type(m) for m in METHOD_OBJECTS} == set(METHODS)
+def reestimates(method: Method) -> bool:
+    """Whether it makes tokens anew that both vocabularies have."""
+    return getattr(type(method), "reestimates", False)
 
 
-@each_method
+def test_all_methods_are_tried_here(aids) -> None:
+    assert {type(make(aids)) for make in EVERY.values()} == set(METHODS)
+
+
 def test_shared_rows_are_copied_bit_for_bit_and_the_rest_is_finite(carry: Carry, method) -> None:
     first, second = carry.tables(method.blend(carry.task))
     assert (second is None) == carry.source.tied
     old = carry.source.shape[0]
-    assert torch.equal(first[:old], carry.source.input())
+    assert torch.equal(first[:old], carry.source.input()) != reestimates(method)
     assert first.dtype == torch.bfloat16
     assert torch.isfinite(first.float()).all()
     assert len(first) == old + 30
     if second is not None:
-        assert torch.equal(second[:old], carry.source.output())
+        assert torch.equal(second[:old], carry.source.output()) != reestimates(method)
         assert not torch.equal(second[old:], first[old:])
 
 
-@each_method
 def test_the_same_tokenizer_in_gives_the_same_weights_out(carry: Carry, method, tmp_path: Path) -> None:
+    if reestimates(method):
+        pytest.skip("says of itself that it makes every token anew")
     padded = tiny.model(tiny.tokenizer(tmp_path / "m"), pad_rows=7)
     same = Carry.open(padded, padded)
     first, second = same.tables(method.blend(same.task))
@@ -56,7 +60,6 @@ def test_the_same_tokenizer_in_gives_the_same_weights_out(carry: Carry, method, 
     assert torch.equal(second, same.source.output())
 
 
-@each_method
 def test_same_seed_same_bytes_and_global_randomness_is_left_alone(carry: Carry, method) -> None:
     before = torch.get_rng_state(), np.random.get_state()[1].copy()
     tables = [carry.tables(method.blend(carry.task))[0] for _ in range(2)]
@@ -64,10 +67,10 @@ def test_same_seed_same_bytes_and_global_randomness_is_left_alone(carry: Carry, 
     assert torch.equal(torch.get_rng_state(), before[0])
     assert (np.random.get_state()[1] == before[1]).all()
     other = Carry(carry.source, carry.source_tokenizer, carry.target_tokenizer, seed=1)
-    assert torch.equal(other.tables(method.blend(other.task))[0], tables[0]) == (method.method not in ("random", "gaussian"))
+    blend = method.blend(other.task)
+    assert torch.equal(other.tables(blend)[0], tables[0]) == (blend.draw is None)
 
 
-@each_method
 def test_permuting_target_ids_permutes_rows(carry: Carry, method) -> None:
     """Random rows are drawn by their token, not by their place."""
 
@@ -81,18 +84,30 @@ def test_permuting_target_ids_permutes_rows(carry: Carry, method) -> None:
     task = carry.task
     order = np.random.default_rng(0).permutation(len(task.kept))
     turned = Task(task.source, Turned(task.target, order), task.kept[order], task.rows, task.seed)
-    straight = method.blend(task).fill(carry.source.input())
-    assert torch.equal(method.blend(turned).fill(carry.source.input()), straight[torch.from_numpy(order)])
+    table = carry.source.input().float()
+    straight = method.blend(task).fill(table)
+    assert torch.allclose(method.blend(turned).fill(table), straight[torch.from_numpy(order)], rtol=1e-6, atol=1e-7)
 
 
-@each_method
 def test_scaling_the_source_scales_the_result(carry: Carry, method) -> None:
     table = carry.source.input().float()
     once, twice = method.blend(carry.task).fill(table), method.blend(carry.task).fill(2 * table)
     assert torch.allclose(twice, 2 * once, rtol=1e-5, atol=1e-6)
 
 
-@each_method
+def test_rotating_the_source_rotates_the_result(carry: Carry, method) -> None:
+    blend, table = method.blend(carry.task), carry.source.input().double()
+    turn = torch.linalg.qr(torch.randn(len(table.T), len(table.T), generator=torch.Generator().manual_seed(1), dtype=torch.float64)).Q
+    made, turned = blend.fill(table), blend.fill(table @ turn)
+    fixed = blend.kind != DRAW
+    assert torch.allclose(turned[fixed], (made @ turn)[fixed], rtol=1e-6, atol=1e-6)
+
+
+def test_a_method_survives_json(carry: Carry, method) -> None:
+    step = Transfer(model="demo:en-base", tokenizer="demo:ru-plm", method=method)
+    assert from_json(json.loads(json.dumps(to_json(step)))) == step
+
+
 def test_a_blend_survives_its_file_and_its_terms_add_up_to_the_row(carry: Carry, method, tmp_path: Path) -> None:
     blend = method.blend(carry.task)
     blend.save(tmp_path / "blend.safetensors")
@@ -104,7 +119,7 @@ def test_a_blend_survives_its_file_and_its_terms_add_up_to_the_row(carry: Carry,
     for i in carry.task.new:
         terms = again.terms(int(i), limit=10**6)
         if terms:
-            assert torch.allclose(sum(w * table[j] for j, w in terms), rows[i], atol=1e-5)
+            assert torch.allclose(sum(w * table[j] for j, w in terms), rows[i], rtol=1e-4, atol=1e-4)
 
 
 def test_subtokens_is_the_mean_of_the_pieces(carry: Carry) -> None:

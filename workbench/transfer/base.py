@@ -1,24 +1,18 @@
-"""The one engine behind every method: a method says which source rows make a new row, and how much of each.
-
-Every result row is one of four kinds. *copy*: a source row, bit for bit. *mix*: a sparse combination, one CSR row.
-*shared*: one dense weight row that many tokens use (the mean of all rows). *draw*: random numbers with the statistics of
-the source table, drawn per (seed, token) so that the order of tokens changes nothing. Input and output table are filled
-from the same blend, and it is the explanation that a user is shown.
-"""
+"""What every transfer method is given and what it is: a frozen group of knobs that says which source rows make a new row."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 import numpy as np
 
 from ..errors import WorkbenchError
 from ..specs import Options
-from .draw import BLOCK, Draw, statistics
+from .blends import COPY, DRAW, KINDS, MIX, PRODUCT, SHARED, Blend, Product, Role
+from .draw import BLOCK, Draw
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -26,8 +20,7 @@ if TYPE_CHECKING:
 
     from ..vocab import Vocabulary
 
-COPY, MIX, SHARED, DRAW = range(4)
-KINDS = ("copy", "mix", "shared", "draw")
+__all__ = ["BLOCK", "COPY", "DRAW", "KINDS", "MIX", "PRODUCT", "SHARED", "AnyMethod", "Blend", "Draw", "Method", "Product", "Task", "no_mix", "subtoken_mix"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +33,9 @@ class Task:
         kept: (n,) for each target row the source row it copies, or -1 where it is new.
         rows: number of source rows, padding included.
         seed: for methods that draw.
+        tables: the source's input and output table (rows, d), for methods that look at them.
+        wanted: of the new rows only these are filled; all of them unless told.
+        off_limits: source rows that no method may use, as they are the answer.
     """
 
     source: Vocabulary
@@ -47,11 +43,30 @@ class Task:
     kept: np.ndarray
     rows: int
     seed: int = 0
+    tables: Callable[[Role], torch.Tensor] | None = None
+    wanted: np.ndarray | None = None
+    off_limits: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     @cached_property
     def new(self) -> np.ndarray:
         """Ids of the target rows that have to be filled."""
-        return np.flatnonzero(self.kept < 0)
+        return np.flatnonzero(self.kept < 0) if self.wanted is None else self.wanted
+
+    @cached_property
+    def anchors(self) -> np.ndarray:
+        """(m, 2) of (source id, target id), sorted by the source id: the shared tokens that are text, each source row once.
+
+        Special tokens and byte pieces mean nothing by themselves, and stand for different things in two models.
+        """
+        text = [int(i) for i in np.flatnonzero(self.kept[: self.target.size] >= 0) if self.target.identity(int(i)).kind == "text"]
+        pairs = np.array([(self.kept[i], i) for i in text], dtype=np.int64).reshape(-1, 2)
+        return pairs[np.unique(pairs[:, 0], return_index=True)[1]]
+
+    def hiding(self, ids: np.ndarray) -> Task:
+        """The same task as if these shared target ids were new, and nothing else were to be filled."""
+        kept = self.kept.copy()
+        kept[ids] = -1
+        return replace(self, kept=kept, wanted=np.asarray(ids), off_limits=self.kept[ids])
 
 
 class Method(Options):
@@ -72,134 +87,6 @@ class AnyMethod(Protocol):
     def blend(self, task: Task) -> Blend: ...
 
 
-@dataclass(frozen=True)
-class Blend:
-    """Which source rows make each target row (n target rows, V source rows).
-
-    Attributes:
-        kind: (n,) COPY, MIX, SHARED or DRAW.
-        source: (n,) the source row of a copy; the index into `shared` of a shared row; else -1.
-        mix: (n, V) CSR, filled where kind is MIX.
-        shared: (m, V) dense weight rows.
-        draw: how the rows of kind DRAW are drawn.
-        output_mix: the same as `mix` for the output table, where a method treats the two differently.
-    """
-
-    kind: np.ndarray
-    source: np.ndarray
-    mix: scipy.sparse.csr_array
-    shared: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
-    draw: Draw | None = None
-    output_mix: scipy.sparse.csr_array | None = None
-
-    @classmethod
-    def copies(cls, task: Task) -> dict[str, np.ndarray]:
-        """`kind` and `source` with every kept row a copy and every new one open, to start a blend from."""
-        return {"kind": np.where(task.kept >= 0, COPY, MIX).astype(np.uint8), "source": task.kept.astype(np.int64).copy()}
-
-    def fill(self, table: torch.Tensor, *, role: Literal["input", "output"] = "input") -> torch.Tensor:
-        """The new table (n, d) in the dtype of `table` (V, d); sums are taken in fp64 and rounded once.
-
-        Raises WorkbenchError if a source row that is used holds NaN or infinity.
-        """
-        import torch
-
-        mix = self.output_mix if role == "output" and self.output_mix is not None else self.mix
-        out = torch.empty((len(self.kind), table.shape[1]), dtype=table.dtype)
-        shared = [self._weighted(row, table) for row in self.shared]
-        drawn_from = statistics(table, self.draw.spread) if self.draw else None
-        for start in range(0, len(self.kind), BLOCK):
-            ids = np.arange(start, min(start + BLOCK, len(self.kind)))
-            for kind in np.unique(self.kind[ids]):
-                mine = ids[self.kind[ids] == kind]
-                if kind == COPY:
-                    rows = table[torch.from_numpy(self.source[mine])]
-                elif kind == MIX:
-                    rows = _combine(mix[mine], table)
-                elif kind == SHARED:
-                    rows = torch.stack([shared[i] for i in self.source[mine]])
-                else:
-                    rows = torch.from_numpy(self.draw.rows(mine, drawn_from, role))
-                out[torch.from_numpy(mine)] = rows.to(table.dtype)
-        if not torch.isfinite(out).all():
-            bad = int((~torch.isfinite(out).all(1)).nonzero()[0])
-            raise WorkbenchError(f"Row {bad} of the new {role} table is not finite, because a source row holds NaN or infinity; repair the source model.")
-        return out
-
-    @staticmethod
-    def _weighted(weights: np.ndarray, table: torch.Tensor) -> torch.Tensor:
-        import torch
-
-        total = torch.zeros(table.shape[1], dtype=torch.float64)
-        for start in range(0, len(weights), BLOCK):
-            total += torch.from_numpy(weights[start : start + BLOCK]) @ table[start : start + BLOCK].double()
-        return total
-
-    def terms(self, row: int, limit: int = 64, role: Literal["input", "output"] = "input") -> list[tuple[int, float]]:
-        """The largest (source row, weight) of one target row; empty where it was drawn."""
-        kind = self.kind[row]
-        if kind == COPY:
-            return [(int(self.source[row]), 1.0)]
-        if kind == DRAW:
-            return []
-        if kind == SHARED:
-            weights = self.shared[self.source[row]]
-            ids = np.flatnonzero(weights)
-        else:
-            mix = self.output_mix if role == "output" and self.output_mix is not None else self.mix
-            line = slice(mix.indptr[row], mix.indptr[row + 1])
-            ids, weights = mix.indices[line], np.zeros(mix.shape[1])
-            weights[ids] = mix.data[line]
-        order = ids[np.lexsort((ids, -np.abs(weights[ids])))][:limit]
-        return [(int(i), float(weights[i])) for i in order]
-
-    def save(self, path: Path) -> None:
-        """Write to one safetensors file."""
-        from safetensors.numpy import save_file
-
-        arrays = {"kind": self.kind, "source": self.source, "shared": self.shared} | _arrays("mix", self.mix)
-        if self.output_mix is not None:
-            arrays |= _arrays("output_mix", self.output_mix)
-        draw = {"spread": self.draw.spread, "seed": self.draw.seed, "keys": {str(i): k.hex() for i, k in self.draw.keys.items()}} if self.draw else None
-        save_file(arrays, path, metadata={"columns": str(self.mix.shape[1]), "draw": json.dumps(draw)})
-
-    @classmethod
-    def load(cls, path: Path) -> Blend:
-        from safetensors import safe_open
-
-        with safe_open(path, framework="np") as file:
-            a = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-            columns, draw = int(file.metadata()["columns"]), json.loads(file.metadata()["draw"])
-        drawn = Draw(draw["spread"], draw["seed"], {int(i): bytes.fromhex(k) for i, k in draw["keys"].items()}) if draw else None
-        second = _matrix("output_mix", a, columns) if "output_mix.data" in a else None
-        return cls(a["kind"], a["source"], _matrix("mix", a, columns), a["shared"], drawn, second)
-
-
-def _arrays(name: str, matrix: scipy.sparse.csr_array) -> dict[str, np.ndarray]:
-    return {
-        f"{name}.data": matrix.data.astype(np.float64),
-        f"{name}.indices": matrix.indices.astype(np.int64),
-        f"{name}.indptr": matrix.indptr.astype(np.int64),
-    }
-
-
-def _matrix(name: str, arrays: dict[str, np.ndarray], columns: int) -> scipy.sparse.csr_array:
-    from scipy.sparse import csr_array
-
-    indptr = arrays[f"{name}.indptr"]
-    return csr_array((arrays[f"{name}.data"], arrays[f"{name}.indices"], indptr), shape=(len(indptr) - 1, columns))
-
-
-def _combine(mix: scipy.sparse.csr_array, table: torch.Tensor) -> torch.Tensor:
-    """(k, d) in fp64: only the source rows that occur are read from the (memory-mapped) table."""
-    import torch
-    from scipy.sparse import csr_array
-
-    used, local = np.unique(mix.indices, return_inverse=True)
-    dense = table[torch.from_numpy(used.astype(np.int64))].double().numpy()
-    return torch.from_numpy(np.ascontiguousarray(csr_array((mix.data, local, mix.indptr), shape=(mix.shape[0], len(used))) @ dense))
-
-
 def no_mix(task: Task) -> scipy.sparse.csr_array:
     """An empty (n, V) CSR, for methods that combine nothing."""
     from scipy.sparse import csr_array
@@ -207,15 +94,17 @@ def no_mix(task: Task) -> scipy.sparse.csr_array:
     return csr_array((len(task.kept), task.rows))
 
 
-def subtoken_mix(task: Task, pick: Literal["mean", "first", "last"] = "mean") -> scipy.sparse.csr_array:
-    """(n, V) CSR whose new rows average (or take one of) the source pieces of each token's bytes: FVT, arXiv 2403.14688."""
+def subtoken_mix(task: Task, pick: Literal["mean", "first", "last"] = "mean", rows: np.ndarray | None = None) -> scipy.sparse.csr_array:
+    """(n, V) CSR whose new rows (or `rows`) average (or take one of) the source pieces of each token's bytes: FVT, arXiv 2403.14688."""
     from scipy.sparse import csr_array
 
     columns: list[int] = []
     weights: list[float] = []
     ends = [0]
+    wanted = np.zeros(len(task.kept), dtype=bool)
+    wanted[task.new if rows is None else rows] = True
     for row in range(len(task.kept)):
-        if task.kept[row] < 0:
+        if wanted[row]:
             pieces = task.source.pieces(task.target.identity(row))
             pieces = {"mean": pieces, "first": pieces[:1], "last": pieces[-1:]}[pick]
             columns += pieces

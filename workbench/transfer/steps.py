@@ -11,13 +11,19 @@ from pydantic import Field
 from ..progress import Progress
 from ..specs import ModelRef, Step, TokenizerRef
 from .assemble import Carry, explain
+from .clp import Clp
+from .focus import Focus
 from .gaussian import Gaussian
 from .mean import Mean
+from .ofa import Ofa
+from .omp import Omp
 from .random import Random
+from .salt import Salt
 from .subtokens import Subtokens
+from .wechsel import Wechsel
 
 # The menu, not a gate: `Carry.write` takes any object with a `blend` function.
-METHODS = (Subtokens, Mean, Gaussian, Random)
+METHODS = (Subtokens, Salt, Focus, Omp, Clp, Wechsel, Ofa, Mean, Gaussian, Random)
 AnyOf = Union[METHODS]  # noqa: UP007 - made from the tuple
 
 

@@ -1,0 +1,166 @@
+"""Supports by their definition, whatever the blocks and threads."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workbench.transfer import combining, pursuit, similar
+from workbench.transfer.combining import combine_rows
+from workbench.transfer.pursuit import pursue
+from workbench.transfer.similar import Support, nearest_k, sparsemax, unit
+
+
+def random(n: int, m: int, width: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return rng.standard_normal((n, width)), rng.standard_normal((m, width))
+
+
+def by_definition(z: np.ndarray) -> np.ndarray:
+    """sparsemax(z): the point of the simplex nearest to z."""
+    ordered = np.sort(z)[::-1]
+    last = max(j for j in range(1, len(z) + 1) if 1 + j * ordered[j - 1] > ordered[:j].sum())
+    return np.maximum(z - (ordered[:last].sum() - 1) / last, 0)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(1, 12), st.integers(1, 300), st.integers(1, 8), st.integers(0, 10**6), st.sampled_from([0.3, 1.0, 3.0]))
+def test_sparsemax_is_the_projection_onto_the_simplex(n: int, m: int, width: int, seed: int, temperature: float) -> None:
+    queries, anchors = random(n, m, width, seed)
+    support = sparsemax(queries, anchors, temperature)
+    weights = support.sparsemax(temperature)
+    cosines = unit(queries) @ unit(anchors).T
+    for row in range(n):
+        part = slice(support.ends[row], support.ends[row + 1])
+        wanted = by_definition(cosines[row] / temperature)
+        made = np.zeros(m)
+        made[support.anchors[part]] = weights[part]
+        assert np.allclose(made, wanted, atol=1e-5)
+        assert (np.diff(support.cosines[part]) <= 0).all()
+        assert np.isclose(weights[part].sum(), 1)
+
+
+def test_a_support_may_be_longer_than_the_first_look() -> None:
+    rng = np.random.default_rng(0)
+    anchors = 1 + 1e-3 * rng.standard_normal((700, 5))  # all alike: sparsemax gives weight to hundreds
+    support = sparsemax(anchors[:3], anchors)
+    assert (support.sizes > 500).all()
+    assert (sparsemax(anchors[:3], anchors, most=7).sizes == 7).all()
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(1, 12), st.integers(1, 40), st.integers(1, 12), st.integers(0, 10**6))
+def test_the_nearest_k_are_the_nearest_and_softmax_sums_to_one(n: int, m: int, k: int, seed: int) -> None:
+    queries, anchors = random(n, m, 6, seed)
+    support = nearest_k(queries, anchors, k)
+    cosines = unit(queries) @ unit(anchors).T
+    for row in range(n):
+        mine = support.anchors[support.ends[row] : support.ends[row + 1]]
+        assert np.allclose(np.sort(cosines[row])[::-1][: min(k, m)], cosines[row][mine], atol=1e-6)
+    shares = support.softmax(0.1)
+    assert np.allclose(np.add.reduceat(shares, support.ends[:-1]), 1)
+
+
+def test_of_equal_anchors_the_first_counts() -> None:
+    anchors = np.repeat(np.eye(3), 4, axis=0)
+    assert nearest_k(np.eye(3)[1:2], anchors, 3).anchors.tolist() == [4, 5, 6]
+
+
+@pytest.fixture
+def threads():
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+def test_blocks_and_threads_change_no_support_and_hardly_a_number(monkeypatch: pytest.MonkeyPatch, threads) -> None:
+    queries, anchors = random(70, 130, 24, 1)
+    anchors[50:60] = anchors[:10]  # exact ties
+
+    def everything() -> list[np.ndarray]:
+        support, greedy = sparsemax(queries, anchors), pursue(queries, anchors, 9)
+        return [support.anchors, greedy.anchors, combine_rows(queries, anchors, support).coefficients, combine_rows(queries, anchors, greedy).coefficients]
+
+    threads(1)
+    first = everything()
+    threads(2)
+    monkeypatch.setattr(similar, "AT_ONCE", 1)
+    monkeypatch.setattr(combining, "NUMBERS", 1)
+    monkeypatch.setattr(pursuit, "TOGETHER", 3)
+    second = everything()
+    for a, b in zip(first, second, strict=True):
+        assert a.shape == b.shape
+        assert np.allclose(a, b, rtol=1e-6, atol=1e-12) if a.dtype == float else (a == b).all()
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(1, 12), st.integers(1, 40), st.integers(2, 30), st.integers(0, 10**6))
+def test_coefficients_are_the_pseudo_inverse_row_by_row(n: int, m: int, width: int, seed: int) -> None:
+    queries, anchors = random(n, m, width, seed)
+    support = sparsemax(queries, anchors, 3.0)
+    found = combine_rows(queries, anchors, support)
+    for row in range(n):
+        part = slice(support.ends[row], support.ends[row + 1])
+        chosen = anchors[support.anchors[part]]
+        assert np.allclose(found.coefficients[part], queries[row] @ np.linalg.pinv(chosen), rtol=1e-6, atol=1e-8)
+        off = np.linalg.norm(found.coefficients[part] @ chosen - queries[row]) / np.linalg.norm(queries[row])
+        assert found.residual[row] == pytest.approx(off, abs=1e-8)
+
+
+def test_nearly_equal_rows_are_solved_by_the_definition() -> None:
+    """There fp32 and the normal equations are far off in c though the residual looks right."""
+    rng = np.random.default_rng(0)
+    anchors = rng.standard_normal((6, 16))
+    anchors[1] = anchors[0] + 1e-9 * rng.standard_normal(16)
+    query = rng.standard_normal((1, 16))
+    support = Support(np.array([0, 6]), np.arange(6), np.zeros(6))
+    found = combine_rows(query, anchors, support)
+    assert found.by_svd == 1
+    assert np.allclose(found.coefficients, query[0] @ np.linalg.pinv(anchors, rcond=16 * np.finfo(float).eps), rtol=1e-4)
+
+
+def test_affine_coefficients_sum_to_one_and_ridge_shrinks() -> None:
+    queries, anchors = random(20, 30, 12, 2)
+    support = nearest_k(queries, anchors, 6)
+    affine = combine_rows(queries, anchors, support, affine=True)
+    assert np.allclose(affine.coefficients.reshape(20, 6).sum(1), 1)
+    sizes = [np.abs(combine_rows(queries, anchors, support, ridge=r).coefficients).sum() for r in (0, 0.1, 1, 10)]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def naive(query: np.ndarray, anchors: np.ndarray, k: int) -> list[int]:
+    chosen: list[int] = []
+    left = query
+    for _ in range(min(k, len(anchors))):
+        inner = np.abs(anchors @ left)
+        inner[chosen] = -1
+        chosen.append(int(inner.argmax()))
+        left = query - (query @ np.linalg.pinv(anchors[chosen])) @ anchors[chosen]
+        if np.linalg.norm(left) < 1e-6 * np.linalg.norm(query):
+            break
+    return chosen
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(1, 20), st.integers(1, 40), st.integers(1, 12), st.integers(0, 10**6))
+def test_pursuit_is_greedy_step_by_step(n: int, m: int, k: int, seed: int) -> None:
+    width = 24
+    queries, anchors = random(n, m, width, seed)
+    support = pursue(queries, anchors, k)
+    for row in range(n):
+        mine = support.anchors[support.ends[row] : support.ends[row + 1]].tolist()
+        assert mine == naive(queries[row], anchors, k)[: len(mine)]
+        assert len(mine) == min(k, m, width) or len(mine) >= min(k, m, width) - 1
+
+
+def test_pursuit_stops_when_nothing_is_left() -> None:
+    anchors = np.eye(8) + 0.01 * np.random.default_rng(0).standard_normal((8, 8))
+    support = pursue((2 * anchors[3] - anchors[5])[None], anchors, 8)
+    found = combine_rows((2 * anchors[3] - anchors[5])[None], anchors, support)
+    assert found.residual[0] < 1e-9
+    made = dict(zip(support.anchors.tolist(), found.coefficients.round(6).tolist(), strict=True))
+    assert made[3] == 2
+    assert made[5] == -1

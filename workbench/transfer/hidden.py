@@ -1,0 +1,92 @@
+"""What a method is worth without a language model: hide some shared tokens, let it predict their rows from the rest, and compare with the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from ..corpus.scripts import script
+from ..errors import WorkbenchError
+from .base import PRODUCT, AnyMethod, Blend, Product, Task
+from .space import Anchored, text_of
+from .subtokens import Subtokens
+
+SHARE, MOST, FEWEST = 0.15, 1000, 10
+RESAMPLES = 1000
+BLOCK = 256
+
+
+class GlobalRidge(Anchored):
+    """One linear map from the donor's space to the source's for all tokens: what SALT's many small ones are measured against."""
+
+    method: Literal["global ridge"] = "global ridge"
+    penalty: ClassVar[float] = 1e-2  # of the mean eigenvalue: the map has h² weights for a few thousand tokens
+
+    def blend(self, task: Task) -> Blend:
+        rows, known, own = self.opened_donor().rows(task)
+        anchors = self.shared(task, own)
+        a = rows[anchors[:, 1]].astype(np.float64)
+        gram = a.T @ a
+        gram += self.penalty * np.trace(gram) / len(gram) * np.eye(len(gram))
+        new = task.new[known[task.new]]
+        start = Blend.copies(task)
+        start["kind"][new], start["source"][new] = PRODUCT, np.arange(len(new))
+        product = Product.of(np.linalg.solve(gram, rows[new].astype(np.float64).T).T, a.T, anchors[:, 0])
+        return self.finish(task, start, new, product=product, report={"anchors": len(anchors)})
+
+
+def hidden_overlap(task: Task, methods: Mapping[str, AnyMethod], share: float = SHARE, seed: int = 0) -> list[dict[str, Any]]:
+    """One row per method and script ("all" first): how well it predicts the source rows of hidden shared tokens (METHODS: hidden overlap).
+
+    tokens; cosine with the true row, with its 95 % interval by bootstrap over tokens (low, high); mrr, the mean of 1 / the rank of the true row among all
+    source rows by cosine; norm_ratio, the median of predicted over true length. Input table only. At most 1 000 tokens are hidden. `subtokens` cannot be
+    judged in this way, as the source cuts a hidden token into that token.
+    Raises WorkbenchError where fewer than ten can be, or without `task.tables`.
+    """
+    if task.tables is None:
+        raise WorkbenchError("Hidden tokens are compared with the source's rows; open the source model first.")
+    rng = np.random.default_rng(seed)
+    anchors = task.anchors
+    count = min(int(share * len(anchors)), MOST)
+    if count < FEWEST:
+        raise WorkbenchError(f"Only {len(anchors)} text tokens are shared, too few to hide some of them; the score needs about {round(FEWEST / share)}.")
+    chosen = anchors[np.sort(rng.choice(len(anchors), count, replace=False))]
+    table = task.tables("input")
+    used = table[: task.source.size].double().numpy()
+    truth = used[chosen[:, 0]]
+    scripts = np.array([_script(text_of(task.target.identity(int(i)))) for i in chosen[:, 1]])
+    rows = []
+    for name, method in methods.items():
+        if isinstance(method, Subtokens):
+            continue
+        made = np.concatenate([part.double().numpy() for part in method.blend(task.hiding(chosen[:, 1])).blocks(table, ids=chosen[:, 1])])
+        cosine, rank = _compare(made, truth, used, chosen[:, 0])
+        ratio = np.linalg.norm(made, axis=1) / np.maximum(np.linalg.norm(truth, axis=1), 1e-30)
+        for group in ("all", *sorted(set(scripts))):
+            mine = np.ones(count, dtype=bool) if group == "all" else scripts == group
+            low, high = np.percentile(cosine[mine][rng.integers(0, mine.sum(), (RESAMPLES, mine.sum()))].mean(axis=1), [2.5, 97.5])
+            rows.append({
+                "method": name, "script": group, "tokens": int(mine.sum()), "cosine": float(cosine[mine].mean()), "low": float(low), "high": float(high),
+                "mrr": float((1 / rank[mine]).mean()), "norm_ratio": float(np.median(ratio[mine])),
+            })  # fmt: skip
+    return rows
+
+
+def _compare(made: np.ndarray, truth: np.ndarray, table: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) cosine with the truth; (n,) rank of the true row among all rows by cosine, 1 the best; of equal ones the true row comes last."""
+    from .similar import unit
+
+    made, truth, every = unit(made), unit(truth), unit(table)
+    rank = np.zeros(len(made), dtype=np.int64)
+    for start in range(0, len(made), BLOCK):
+        part = slice(start, start + BLOCK)
+        cosines = made[part] @ every.T
+        own = cosines[np.arange(len(cosines)), ids[part]]
+        rank[part] = (cosines >= own[:, None]).sum(axis=1)
+    return (made * truth).sum(axis=1), rank
+
+
+def _script(text: str) -> str:
+    return next((found for c in text if (found := script(c))), "no letters")
