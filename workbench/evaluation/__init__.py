@@ -2,4 +2,6 @@
 
 from ..lazy import names as _names
 
-__getattr__, __dir__, __all__ = _names(__name__, bits="bits_per_byte Bits", asking="exact_match ExactMatch read_questions", steps="Evaluate")
+__getattr__, __dir__, __all__ = _names(
+    __name__, bits="bits_per_byte Bits", asking="exact_match ExactMatch read_questions", racing="race Raced Course", steps="Evaluate Race"
+)

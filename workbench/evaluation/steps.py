@@ -1,15 +1,17 @@
-"""The evaluation step: models in a row, the same texts and questions for all of them."""
+"""The evaluation steps: models in a row on the same texts and questions; transfer methods in a race."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from ..errors import WorkbenchError
 from ..progress import Progress
-from ..specs import ModelRef, ModelStep, TextRef
+from ..specs import ModelRef, ModelStep, PairsRef, TextRef, TokenizerRef
+
+Runner = Literal["subtokens", "salt", "focus", "omp", "clp", "wechsel", "ofa", "mean", "gaussian", "random"]
 
 
 class Evaluate(ModelStep):
@@ -59,3 +61,54 @@ class Evaluate(ModelStep):
             asked = exact_match(model, tokenizer, questions, batch_size=self.batch_size)
             rows.append({"measure": "exact_match", "text": self.questions, "value": asked.score, "low": asked.low, "high": asked.high, "n": asked.n})
         return rows
+
+
+class Race(ModelStep):
+    """Let transfer methods race: bits per byte right after the transfer, and how fast each gets better in a short alignment of the tables."""
+
+    command: ClassVar[str] = "race"
+    main: ClassVar[tuple[str, ...]] = ("model", "tokenizer", "text")
+    model: ModelRef = Field(description="The model whose vectors are carried over.")
+    tokenizer: TokenizerRef = Field(description="The tokenizer it shall have.")
+    text: TextRef = Field(description="Text in the new language: trained on, and its held-out part measured.")
+    methods: tuple[Runner, ...] = Field(("subtokens", "mean", "random"), min_length=1, description="Who runs; random is the control and always does.")
+    donor: ModelRef = Field("", description="For salt, omp, clp and focus: a model of the target language, such as demo:ru-plm.")
+    vectors: TextRef = Field("", description="For focus and salt: word vectors of the target language (.vec, .bin), or a text to learn them from.")
+    source_vectors: TextRef = Field("", description="For wechsel: word vectors of the source language, or a text to learn them from.")
+    pairs: PairsRef = Field("", description="For ofa, parallel text or multilingual vectors; for wechsel, a dictionary; demo:en-ru is both.")
+    steps: tuple[int, ...] = Field((0, 10, 50, 200), min_length=1, description="Training steps after which bits per byte are measured.")
+    seeds: int = Field(3, ge=1, le=100, description="Runs of each method, each with other random rows and another order of the text.")
+    documents: int = Field(50, ge=1, description="Held-out documents measured each time.")
+    batch_size: int = Field(8, ge=1, description="Blocks per step.", json_schema_extra={"advanced": True})
+    block: int = Field(128, ge=8, description="Tokens per block.", json_schema_extra={"advanced": True})
+    learning_rate: float = Field(5e-3, gt=0, le=1, description="Peak learning rate, the same for all.", json_schema_extra={"advanced": True})
+    seed: int = Field(0, ge=0, description="The first of the seeds.", json_schema_extra={"advanced": True})
+
+    def run(self, out: Path, progress: Progress) -> dict[str, Any]:
+        from dataclasses import asdict
+
+        from .. import corpus
+        from ..training.fitting import Settings
+        from ..training.stages import _check_block
+        from ..transfer.assemble import Carry
+        from .racing import Course, race
+
+        if min(self.steps) < 0:
+            raise WorkbenchError(f"steps={list(self.steps)} has a negative number; give steps from 0 on, such as 0 10 50 200.")
+        progress.at(0, "opening the model, the tokenizer and the text")
+        carry, text = Carry.open(self.model, self.tokenizer, self.seed), corpus.open(self.text, seed=self.seed)
+        _check_block(carry.source, self.block)
+        settings = Settings(1, batch_size=self.batch_size, learning_rate=self.learning_rate, warmup_steps=10, device=self.device, dtype=self.dtype)
+        held_out = text.held_out.take(self.documents)
+        course = Course(text.train, held_out, sorted({0, *self.steps}), range(self.seed, self.seed + self.seeds), settings, self.block)
+        return asdict(race(carry, self.runners(), course, progress, self.device))
+
+    def runners(self) -> dict[str, Any]:
+        """The methods with what each of them takes of the knobs; the control last."""
+        from ..transfer.steps import METHODS
+
+        classes = {kind.model_fields["method"].default: kind for kind in METHODS}
+        given = {"donor": self.donor, "vectors": self.vectors, "multilingual": self.pairs, "dictionary": self.pairs, "source_vectors": self.source_vectors}
+        given["target_vectors"] = self.vectors
+        names = [*dict.fromkeys(name for name in self.methods if name != "random"), "random"]
+        return {name: classes[name](**{knob: value for knob, value in given.items() if value and knob in classes[name].model_fields}) for name in names}
