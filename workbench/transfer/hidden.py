@@ -10,7 +10,10 @@ import numpy as np
 from ..corpus.scripts import script
 from ..errors import WorkbenchError
 from .base import PRODUCT, AnyMethod, Blend, Product, Task
-from .space import Anchored, text_of
+from .focus import Focus
+from .mean import Mean
+from .omp import Omp
+from .space import Anchored, Filling, text_of
 from .subtokens import Subtokens
 
 SHARE, MOST, FEWEST = 0.15, 1000, 10
@@ -35,6 +38,20 @@ class GlobalRidge(Anchored):
         start["kind"][new], start["source"][new] = PRODUCT, np.arange(len(new))
         product = Product.of(np.linalg.solve(gram, rows[new].astype(np.float64).T).T, a.T, anchors[:, 0])
         return self.finish(task, start, new, product=product, report={"anchors": len(anchors)})
+
+
+def compared_with(method: AnyMethod) -> dict[str, AnyMethod]:
+    """The method by name and what it is measured against, with the same donor and vectors; {} for methods that know nothing, or cannot be judged so."""
+    if not isinstance(method, Filling):
+        return {}
+    about = {key: value for key in ("donor", "vectors") if (value := getattr(method, key, ""))}
+    found: dict[str, AnyMethod] = {str(getattr(method, "method", "method")): method, "mean": Mean()}
+    if about:
+        found.setdefault("focus", Focus(**about))
+    if "donor" in about:
+        found.setdefault("omp", Omp(donor=about["donor"]))
+        found["global ridge"] = GlobalRidge(donor=about["donor"])
+    return found
 
 
 def hidden_overlap(task: Task, methods: Mapping[str, AnyMethod], share: float = SHARE, seed: int = 0) -> list[dict[str, Any]]:

@@ -8,12 +8,15 @@ from typing import Any, ClassVar, Union
 
 from pydantic import Field
 
+from ..errors import WorkbenchError
+from ..overlap import Match
 from ..progress import Progress
 from ..specs import ModelRef, Step, TokenizerRef
 from .assemble import Carry, explain
 from .clp import Clp
 from .focus import Focus
 from .gaussian import Gaussian
+from .hidden import compared_with, hidden_overlap
 from .mean import Mean
 from .ofa import Ofa
 from .omp import Omp
@@ -24,6 +27,7 @@ from .wechsel import Wechsel
 
 # The menu, not a gate: `Carry.write` takes any object with a `blend` function.
 METHODS = (Subtokens, Salt, Focus, Omp, Clp, Wechsel, Ofa, Mean, Gaussian, Random)
+MATCH: Any = Field("exact", description="Tokens that count as the same: equal bytes, or looser rules after that.", json_schema_extra={"advanced": True})
 AnyOf = Union[METHODS]  # noqa: UP007 - made from the tuple
 
 
@@ -35,13 +39,36 @@ class Transfer(Step):
     model: ModelRef = Field(description="The model whose vectors are carried over.")
     tokenizer: TokenizerRef = Field(description="The tokenizer it shall have.")
     method: AnyOf = Field(Subtokens(), description="How new vectors are made.", discriminator="method")
+    match: Match = Field(
+        "exact", description="Which tokens count as the same: by their bytes, or by looser rules after these.", json_schema_extra={"advanced": True}
+    )
+    judge: bool = Field(
+        True, description="Hide some shared tokens and report how well the method finds their vectors again.", json_schema_extra={"advanced": True}
+    )
+    pad_to: int = Field(
+        1, ge=1, le=1024, description="Pad the tables to a multiple of so many rows, as some servers like.", json_schema_extra={"advanced": True}
+    )
+    link: bool = Field(
+        False, description="Link the shards that do not change also where they lie in a folder of yours: then never edit them there.",
+        json_schema_extra={"advanced": True},
+    )  # fmt: skip
     seed: int = Field(0, ge=0, description="For methods that draw random numbers.", json_schema_extra={"advanced": True})
 
     def run(self, out: Path, progress: Progress) -> dict[str, Any]:
         progress.at(0, "opening the model and both tokenizers")
-        carry = Carry.open(self.model, self.tokenizer, self.seed)
-        progress.at(0.3, f"filling {len(carry.task.new)} new rows")
-        return carry.write(self.method, out) | {"method": self.method.method}
+        carry = Carry.open(self.model, self.tokenizer, self.seed, self.match)
+        progress.at(0.2, f"filling {len(carry.task.new)} new rows")
+        found = carry.write(self.method, out, link=self.link, pad_to=self.pad_to) | {"method": self.method.method}
+        for warning in (warnings := [*found["warnings"], *found["report"].pop("warnings", [])]):
+            progress.warn(warning)
+        found |= {"warnings": warnings}
+        if self.judge and (rivals := compared_with(self.method)):
+            progress.at(0.7, "hiding shared tokens to see whether they are found again")
+            try:
+                found["hidden"] = hidden_overlap(carry.task, rivals, seed=self.seed)
+            except WorkbenchError as error:
+                progress.note(str(error))
+        return found
 
 
 class Preview(Step):
@@ -51,18 +78,12 @@ class Preview(Step):
     heavy: ClassVar[bool] = False
     model: ModelRef = Field(description="The model whose vectors would be carried over.")
     tokenizer: TokenizerRef = Field(description="The tokenizer it would have.")
+    match: Match = Field(
+        "exact", description="Which tokens count as the same: by their bytes, or by looser rules after these.", json_schema_extra={"advanced": True}
+    )
 
     def run(self, out: Path, progress: Progress) -> dict[str, Any]:
-        carry = Carry.open(self.model, self.tokenizer)
-        counts = carry.counts()
-        warnings = []
-        if counts["kept"] < 100:
-            warnings.append(f"Only {counts['kept']} tokens are shared; methods that lean on shared tokens will have little to go by.")
-        if counts["new"] == 0:
-            warnings.append("The tokenizer has no token that the model lacks; the result will be the same model.")
-        if counts["table_bytes_after"] > 2 * counts["table_bytes_before"]:
-            warnings.append("The tables more than double; think of fewer new tokens.")
-        return counts | {"warnings": warnings}
+        return Carry.open(self.model, self.tokenizer, match=self.match).preview()
 
 
 class Explain(Step):
