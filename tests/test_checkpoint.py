@@ -10,10 +10,12 @@ import tiny
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import load_file
 
-from workbench import checkpoint, store
+from workbench import checkpoint, shards, store
 from workbench.checkpoint import Checkpoint, carried_ids
 from workbench.errors import WorkbenchError
+from workbench.shards import Rows
 
 
 @pytest.fixture(scope="module", params=[(False, False), (False, True), (True, False), (True, True)], ids=["untied", "untied-shards", "tied", "tied-shards"])
@@ -114,10 +116,10 @@ def test_broken_folders_say_what_is_broken(tmp_path: Path) -> None:
     whole = shard.read_bytes()
     shard.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(WorkbenchError, match="download it again"):
-        checkpoint._copy_without(shard, tmp_path / "part", set())
+        shards.write(tmp_path / "part", {}, shard)
     shard.write_bytes(b"\xff" * 100)
     with pytest.raises(WorkbenchError, match="no whole safetensors file"):
-        checkpoint._copy_without(shard, tmp_path / "part", set())
+        shards.write(tmp_path / "part", {}, shard)
     shard.unlink()
     with pytest.raises(WorkbenchError, match=f"lacks {shard.name}"):
         Checkpoint.open(place)
@@ -128,3 +130,125 @@ def test_broken_folders_say_what_is_broken(tmp_path: Path) -> None:
     (place / "config.json").write_text("{")
     with pytest.raises(WorkbenchError, match="cannot be read as JSON"):
         Checkpoint.open(place)
+
+
+def llama(tmp_path: Path, **options: object) -> Checkpoint:
+    return Checkpoint.open(tiny.folder(tmp_path / "m", **options))
+
+
+@given(st.integers(1, 40), st.integers(1, 16), st.integers(1, 9))
+def test_rows_made_in_blocks_are_those_of_the_whole_table_padded(rows: int, step: int, multiple: int) -> None:
+    import tempfile
+
+    table = torch.randn(rows, 3).bfloat16()
+    made = Rows((rows, 3), table.dtype, lambda: table.split(step))
+    with tempfile.TemporaryDirectory() as place:
+        shards.write(Path(place) / "f.safetensors", {"t": made.padded(multiple), "u": Rows.of(table[:, 0])})
+        found = load_file(Path(place) / "f.safetensors")
+    assert torch.equal(found["t"][:rows], table)
+    assert torch.equal(found["u"], table[:, 0])
+    assert 0 <= len(found["t"]) - rows < multiple
+    assert len(found["t"]) % multiple == 0
+    assert not found["t"][rows:].any()
+
+
+def test_a_row_that_is_not_finite_is_named_and_nothing_that_looks_like_a_model_stays(tmp_path: Path) -> None:
+    source = llama(tmp_path, shards=True)
+    bad = source.input().clone()
+    bad[37, 5] = float("inf")
+    with pytest.raises(WorkbenchError, match=r"Row 37 of model\.embed_tokens\.weight is not finite"):
+        checkpoint.write(source, tmp_path / "out", Rows(tuple(bad.shape), bad.dtype, lambda: bad.split(10)), source.output())
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_write_that_is_interrupted_opens_as_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = llama(tmp_path)
+
+    def pull_the_plug(path: Path, value: object) -> None:
+        if path.name == "config.json":
+            raise KeyboardInterrupt
+        store_write(path, value)
+
+    store_write = store.write_json
+    monkeypatch.setattr(store, "write_json", pull_the_plug)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoint.write(source, tmp_path / "out", source.input(), source.output())
+    with pytest.raises(WorkbenchError, match="holds no config"):
+        Checkpoint.open(tmp_path / "out")
+
+
+def test_a_folder_that_holds_a_model_is_left_alone(tmp_path: Path) -> None:
+    source = llama(tmp_path)
+    before = {p.name: p.read_bytes() for p in source.path.iterdir()}
+    with pytest.raises(WorkbenchError, match="holds a model already"):
+        checkpoint.write(source, source.path, source.input(), source.output())
+    assert {p.name: p.read_bytes() for p in source.path.iterdir()} == before
+
+
+def test_the_plan_knows_what_will_be_written_and_that_the_disk_lacks_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import shutil
+
+    source = llama(tmp_path, shards=True)
+    tables = source.input(), source.output()
+    for link in (False, True):
+        out = tmp_path / f"out-{link}"
+        said = checkpoint.write(source, out, *tables, link=link)
+        written = [f for f in out.glob("*.safetensors") if f.stat().st_nlink == 1]
+        assert 0 <= sum(f.stat().st_size for f in written) - said["bytes_written"] < 2000 * len(written)  # the headers
+        assert (said["shards_linked"] > 0, said["shards_copied"] > 0) == (link, not link)
+        assert said["shards_rewritten"] == 0  # at this shard size each table has one of its own
+    made = checkpoint.plan(source, tmp_path / "more", *tables)
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: shutil._ntuple_diskusage(0, 0, made.bytes - 1))
+    with pytest.raises(WorkbenchError, match=f"needs {made.bytes:,} bytes on the disk of .*more, which has {made.bytes - 1:,} free"):
+        checkpoint.write(source, tmp_path / "more", *tables)
+    assert not (tmp_path / "more").exists()
+
+
+def test_a_copy_that_differs_from_its_source_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import hashlib
+
+    source = llama(tmp_path, shards=True)
+    monkeypatch.setattr(shards, "_cloned", lambda *a: False)
+    real = hashlib.file_digest
+
+    def spoilt(stream: object, name: str) -> object:
+        with Path(stream.name).open("r+b") as file:
+            file.seek(200)
+            file.write(b"\xff")
+        return real(stream, name)
+
+    monkeypatch.setattr(hashlib, "file_digest", spoilt)
+    with pytest.raises(WorkbenchError, match="differs from it; check the disk"):
+        checkpoint.write(source, tmp_path / "out", source.input(), source.output())
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_result_that_is_not_as_planned_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = llama(tmp_path)
+    real = shards.write
+    monkeypatch.setattr(shards, "write", lambda target, tensors, *rest: real(target, {n: Rows.of(t) for n, t in list(load(tensors))[:1]}, *rest))
+
+    def load(tensors: dict[str, Rows]) -> list[tuple[str, torch.Tensor]]:
+        return [(n, torch.cat(list(rows.blocks()))) for n, rows in tensors.items()]
+
+    with pytest.raises(WorkbenchError, match=r"does not hold lm_head\.weight as it should"):
+        checkpoint.write(source, tmp_path / "out", source.input(), source.output())
+
+
+def test_other_tensors_may_be_replaced_and_their_shard_alone_is_rewritten(tmp_path: Path) -> None:
+    source = llama(tmp_path, shards=True)
+    name = "model.layers.0.mlp.up_proj.weight"
+    said = checkpoint.write(source, tmp_path / "out", source.input(), source.output(), replaced={name: 2 * source.tensor(name)}, link=True)
+    made = Checkpoint.open(tmp_path / "out")
+    assert said["shards_rewritten"] == 1
+    for other in source.shards:
+        assert torch.equal(made.tensor(other), source.tensor(other) * (2 if other == name else 1))
+
+
+def test_a_config_with_a_text_part_is_resized_there(tmp_path: Path) -> None:
+    source = llama(tmp_path)
+    parts = {"model_type": "gemma3", "text_config": {"vocab_size": 5, "hidden_size": 16}, "tie_word_embeddings": False}
+    source = Checkpoint(source.path, parts, source.shards, source.input_name, source.output_name)
+    checkpoint.write(source, tmp_path / "out", source.input())
+    config = json.loads((tmp_path / "out" / "config.json").read_text())
+    assert config == {**parts, "text_config": {"vocab_size": source.shape[0], "hidden_size": 16}, "tie_word_embeddings": True}

@@ -21,6 +21,7 @@ _NOUNS = (
     "demo",
     "jobs",
     "plots",
+    "transferplots",
     "widgets",
     "store",
     "artefacts",

@@ -2,31 +2,33 @@
 
 A checkpoint here is a Hugging Face model folder: `config.json` and one safetensors file, or shards with an index. The
 result of a change of tables keeps the shards that hold none (linked or copied), rewrites those that hold one without it,
-and adds one small shard, `model-tables.safetensors`.
+and adds one shard, `model-tables.safetensors`. Nothing larger than a block of rows is held in memory.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from . import store
+from . import shards, store
 from .errors import WorkbenchError
+from .shards import Rows, header, link_or_copy
 
 if TYPE_CHECKING:
     import torch
 
 INDEX = "model.safetensors.index.json"
 TABLES = "model-tables.safetensors"
-INPUT_NAMES = ("model.embed_tokens.weight", "transformer.wte.weight", "wte.weight", "gpt_neox.embed_in.weight", "embed_tokens.weight")
-OUTPUT_NAMES = ("lm_head.weight", "embed_out.weight")
-ID_KEYS = ("_token_id", "_token_ids", "suppress_tokens", "bad_words_ids")
+INPUT_NAMES = (
+    "model.embed_tokens.weight", "transformer.wte.weight", "wte.weight", "gpt_neox.embed_in.weight", "embed_tokens.weight", "model.decoder.embed_tokens.weight",
+    "transformer.word_embeddings.weight", "word_embeddings.weight", "language_model.model.embed_tokens.weight", "model.language_model.embed_tokens.weight",
+)  # fmt: skip
+OUTPUT_NAMES = ("lm_head.weight", "embed_out.weight", "language_model.lm_head.weight")
+HEADS = {"gpt_neox": "embed_out.weight"}  # what the head of a tied model is called once it gets one; elsewhere lm_head.weight
+ID_KEYS = ("_token_id", "_token_ids", "_token_index", "suppress_tokens", "bad_words_ids")
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,12 @@ class Checkpoint:
         """The output head (V, d); the input table where the model is tied."""
         return self.input() if self.tied else self.tensor(self.output_name)
 
+    @property
+    def bias_name(self) -> str | None:
+        """The head's bias (V,), one number per token, where it has one (GPT-J, Phi)."""
+        name = (self.output_name or OUTPUT_NAMES[0]).removesuffix("weight") + "bias"
+        return name if name in self.shards else None
+
     def tensor(self, name: str) -> torch.Tensor:
         from safetensors import safe_open
 
@@ -76,7 +84,7 @@ class Checkpoint:
     @property
     def shape(self) -> tuple[int, int]:
         """(rows, width) of the input table, from the file's header."""
-        rows, width = _header(self.shards[self.input_name])[0][self.input_name]["shape"]
+        rows, width = header(self.shards[self.input_name])[0][self.input_name]["shape"]
         return rows, width
 
     def check_fits(self, ids: int) -> None:
@@ -87,40 +95,145 @@ class Checkpoint:
             )
 
 
+@dataclass(frozen=True)
+class Part:
+    """One shard of the source and what becomes of it: `link` or `copy` as it is, `rewrite` without some tensors or with others in their place."""
+
+    shard: Path
+    name: str
+    how: Literal["link", "copy", "rewrite"]
+    kept: list[str]
+    replaced: dict[str, Rows]
+    bytes: int  # to be written
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What writing a checkpoint will do."""
+
+    parts: list[Part]
+    tables: dict[str, Rows]
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that will be written; a link needs none."""
+        return sum(part.bytes for part in self.parts) + sum(rows.bytes for rows in self.tables.values())
+
+
+def plan(
+    source: Checkpoint,
+    out: Path,
+    input: torch.Tensor | Rows,
+    output: torch.Tensor | Rows | None = None,
+    *,
+    replaced: Mapping[str, torch.Tensor | Rows] | None = None,
+    link: bool = False,
+    pad_to: int = 1,
+) -> Plan:
+    """What `write` with these arguments will do, found without writing; Raises WorkbenchError where the disk has too little room for it."""
+    own = {source.input_name, *(OUTPUT_NAMES if source.output_name is None else [source.output_name])}
+    tables = {source.input_name: Rows.of(input).padded(pad_to)}
+    if output is not None:
+        tables[source.output_name or HEADS.get(source.config.get("model_type", ""), "lm_head.weight")] = Rows.of(output).padded(pad_to)
+    changed = {name: Rows.of(tensor) for name, tensor in (replaced or {}).items()}
+    parts = []
+    beside = next(p for p in (out, *out.absolute().parents) if p.exists())
+    for shard in sorted(set(source.shards.values())):
+        names = [n for n, p in source.shards.items() if p == shard]
+        kept = [n for n in names if n not in own]
+        if not kept:
+            continue
+        # transformers prefers a file of the single-file name to any index, so a part of a model must not be called that.
+        name = "model-body.safetensors" if shard.name == "model.safetensors" else shard.name
+        mine = {n: changed[n] for n in kept if n in changed}
+        linked = (link and shards.same_disk(shard, beside)) or shards.may_link(shard, beside)
+        how = "rewrite" if mine or len(kept) < len(names) else "link" if linked else "copy"
+        sizes = {n: t["data_offsets"][1] - t["data_offsets"][0] for n, t in header(shard)[0].items()}
+        size = {"link": 0, "copy": shard.stat().st_size, "rewrite": sum(mine[n].bytes if n in mine else sizes[n] for n in kept)}[how]
+        parts.append(Part(shard, name, how, kept, mine, size))
+    made = Plan(parts, tables)
+    shards.check_room(out, made.bytes)
+    return made
+
+
 def write(
     source: Checkpoint,
     out: Path,
-    input: torch.Tensor,
-    output: torch.Tensor | None = None,
+    input: torch.Tensor | Rows,
+    output: torch.Tensor | Rows | None = None,
     *,
     config: Mapping[str, Any] | None = None,
     generation: Mapping[str, Any] | None = None,
-) -> None:
-    """Write into the folder `out` the model `source` with other tables.
+    replaced: Mapping[str, torch.Tensor | Rows] | None = None,
+    link: bool = False,
+    pad_to: int = 1,
+) -> dict[str, int]:
+    """Write into the folder `out` the model `source` with other tables, and check it; returns what was written.
 
     Args:
         source: whose other tensors are passed through, byte for byte.
-        out: an existing folder.
-        input, output: the new tables (rows, d), stored in the dtype they come in; `output=None` makes a tied model.
+        out: a folder that holds no model yet; made where there is none.
+        input, output: the new tables (rows, d), stored in the dtype they come in; `output=None` makes a tied model. `Rows` are made while they are written.
         config, generation: entries that replace those of config.json and generation_config.json.
-    """
-    from safetensors.torch import save_file
+        replaced: other tensors by name, written in the place of the source's; their shard is rewritten.
+        link: hard-link whole shards also from a user's own folder; otherwise only from our home and the hub's cache, and copy elsewhere.
+        pad_to: zero rows are added behind the tables up to a multiple of this; config.json states the rows with them.
 
-    out.mkdir(exist_ok=True)
-    own = {source.input_name, *(OUTPUT_NAMES if source.output_name is None else [source.output_name])}
-    weights = _pass_through(source, out, own)
-    tables = {source.input_name: input.contiguous()}
-    if output is not None:
-        tables[source.output_name or "lm_head.weight"] = output.contiguous()
-    save_file(tables, out / TABLES, metadata={"format": "pt"})
-    weights |= dict.fromkeys(tables, TABLES)
-    total = sum(end - start for name in set(weights.values()) for start, end in (t["data_offsets"] for t in _header(out / name)[0].values()))
+    Raises WorkbenchError before anything is written where the disk has too little room or `out` holds a model; where a row is not finite (naming
+    it); and where the result is not as planned. `config.json` is written last: whatever is interrupted opens as no model.
+    """
+    if (out / "config.json").exists():
+        raise WorkbenchError(f"{out} holds a model already; name a folder that does not.")
+    made = plan(source, out, input, output, replaced=replaced, link=link, pad_to=pad_to)
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        for part in made.parts:
+            if part.how == "rewrite":
+                gone = {n for n, p in source.shards.items() if p == part.shard} - set(part.kept)
+                shards.write(out / part.name, part.replaced, part.shard, gone)
+            else:
+                link_or_copy(part.shard, out / part.name, link)
+        shards.write(out / TABLES, made.tables)
+        total = _verified(made, out)
+    except BaseException:
+        for name in (TABLES, *(part.name for part in made.parts)):
+            (out / name).unlink(missing_ok=True)
+        raise
+    weights = {n: part.name for part in made.parts for n in part.kept} | dict.fromkeys(made.tables, TABLES)
     store.write_json(out / INDEX, {"metadata": {"total_size": total}, "weight_map": dict(sorted(weights.items()))})
-    store.write_json(out / "config.json", source.config | {"vocab_size": input.shape[0], "tie_word_embeddings": output is None} | dict(config or {}))
     generating = source.path / "generation_config.json"
     if generating.is_file() or generation:
         before = read_json(generating) if generating.is_file() else {}
         store.write_json(out / "generation_config.json", before | dict(generation or {}))
+    store.write_json(out / "config.json", _resized({**source.config, **(config or {})}, made.tables[source.input_name].shape[0], output is None))
+    how = [part.how for part in made.parts]
+    return {"bytes_written": made.bytes} | {
+        f"shards_{said}": how.count(kind) for kind, said in (("link", "linked"), ("copy", "copied"), ("rewrite", "rewritten"))
+    }
+
+
+def _verified(made: Plan, out: Path) -> int:
+    """Compare names, dtypes and shapes of the written files with the plan; returns the bytes of all tensors."""
+    total = 0
+    wanted = {TABLES: {n: shards.described(rows) for n, rows in made.tables.items()}}
+    for part in made.parts:
+        theirs = header(part.shard)[0]
+        wanted[part.name] = {n: shards.described(part.replaced[n]) if n in part.replaced else theirs[n] for n in part.kept}
+    for name, tensors in wanted.items():
+        found = header(out / name)[0]
+        odd = next((n for n in sorted({*found, *tensors}) if any(found.get(n, {}).get(k) != tensors.get(n, {}).get(k) for k in ("dtype", "shape"))), None)
+        if odd is not None:
+            raise WorkbenchError(f"{out / name} does not hold {odd} as it should; another program may have changed the source, so try again.")
+        total += sum(t["data_offsets"][1] - t["data_offsets"][0] for t in found.values())
+    return total
+
+
+def _resized(config: Mapping[str, Any], rows: int, tied: bool) -> dict[str, Any]:
+    """The config with other tables; a model of several parts states its text part's sizes in `text_config`."""
+    if isinstance(text := config.get("text_config"), dict) and "vocab_size" in text:
+        stated = {key: value for key, value in (("vocab_size", rows), ("tie_word_embeddings", tied)) if key in text}
+        return {**config, "text_config": text | stated, "tie_word_embeddings": tied} | ({"vocab_size": rows} if "vocab_size" in config else {})
+    return {**config, "vocab_size": rows, "tie_word_embeddings": tied}
 
 
 def carried_ids(settings: Mapping[str, Any], to_new: Mapping[int, int]) -> dict[str, Any]:
@@ -139,45 +252,9 @@ def carried_ids(settings: Mapping[str, Any], to_new: Mapping[int, int]) -> dict[
     return {key: move(value) for key, value in settings.items() if key.endswith(ID_KEYS) and value is not None}
 
 
-def _pass_through(source: Checkpoint, out: Path, dropped: set[str]) -> dict[str, str]:
-    """Put every tensor but the dropped ones into `out`; returns tensor name → file name."""
-    weights: dict[str, str] = {}
-    for shard in sorted(set(source.shards.values())):
-        names = [n for n, p in source.shards.items() if p == shard]
-        kept = [n for n in names if n not in dropped]
-        if not kept:
-            continue
-        # transformers prefers a file of the single-file name to any index, so a part of a model must not be called that.
-        name = "model-body.safetensors" if shard.name == "model.safetensors" else shard.name
-        if len(kept) == len(names):
-            link_or_copy(shard, out / name)
-        else:
-            _copy_without(shard, out / name, dropped)
-        weights |= dict.fromkeys(kept, name)
-    return weights
-
-
-def link_or_copy(source: Path, target: Path) -> None:
-    """A hard link where the file lies in our home or the hub's cache, which nobody edits; else a copy."""
-    real = source.resolve()
-    if any(real.is_relative_to(place.resolve()) for place in (store.folder(), _hub_cache())):
-        try:
-            os.link(real, target)
-            return
-        except OSError:  # another file system, or one without links
-            pass
-    shutil.copyfile(real, target)
-
-
-def _hub_cache() -> Path:
-    from huggingface_hub.constants import HF_HUB_CACHE
-
-    return Path(HF_HUB_CACHE)
-
-
 def _shards(path: Path) -> dict[str, Path]:
     if (path / "model.safetensors").is_file():
-        return dict.fromkeys(_header(path / "model.safetensors")[0], path / "model.safetensors")
+        return dict.fromkeys(header(path / "model.safetensors")[0], path / "model.safetensors")
     if (path / INDEX).is_file():
         weights = read_json(path / INDEX).get("weight_map", {})
         odd = next((f for f in weights.values() if not isinstance(f, str) or Path(f).name != f or not f.endswith(".safetensors")), None)
@@ -203,44 +280,3 @@ def read_json(path: Path, missing: str = "") -> dict[str, Any]:
     if not isinstance(found, dict):
         raise WorkbenchError(f"{path} holds no JSON object; download it again.")
     return found
-
-
-def _header(file: Path) -> tuple[dict[str, Any], dict[str, str], int]:
-    """(tensors, metadata, first data byte) of a safetensors file."""
-    try:
-        with file.open("rb") as stream:
-            (length,) = struct.unpack("<Q", stream.read(8))
-            if length > 100_000_000:
-                raise ValueError("the header's length is impossible")
-            header = json.loads(stream.read(length))
-        end = 8 + length + max((t["data_offsets"][1] for name, t in header.items() if name != "__metadata__"), default=0)
-        if file.stat().st_size < end:
-            raise ValueError(f"it has {file.stat().st_size} of {end} bytes")
-    except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise WorkbenchError(f"{file} is no whole safetensors file ({error}); download it again.") from error
-    return header, header.pop("__metadata__", {"format": "pt"}), 8 + length
-
-
-def _copy_without(source: Path, target: Path, dropped: set[str]) -> None:
-    """Copy a safetensors file but for some tensors, in a stream: no tensor is held in memory."""
-    tensors, metadata, start = _header(source)
-    kept = sorted((name for name in tensors if name not in dropped), key=lambda name: tensors[name]["data_offsets"][0])
-    header: dict[str, Any] = {"__metadata__": metadata}
-    at = 0
-    for name in kept:
-        low, high = tensors[name]["data_offsets"]
-        header[name] = tensors[name] | {"data_offsets": [at, at + high - low]}
-        at += high - low
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with source.open("rb") as old, target.open("wb") as new:
-        new.write(struct.pack("<Q", len(text)) + text)
-        for name in kept:
-            low, high = tensors[name]["data_offsets"]
-            old.seek(start + low)
-            while low < high:
-                piece = old.read(min(1 << 22, high - low))
-                if not piece:
-                    raise WorkbenchError(f"{source} ends in the middle of {name}; download it again.")
-                new.write(piece)
-                low += len(piece)

@@ -78,6 +78,16 @@ def show(result: Trace | Biography) -> ipywidgets.Widget:
     return ipywidgets.HTML(_style() + (tracehtml.trace_html(result) if isinstance(result, Trace) else tracehtml.biography_html(result)))
 
 
+def explain(model: Any, token: str | int) -> ipywidgets.Widget:
+    """Why a token's vector is what it is in a model that a transfer made, or that was trained or made by LEP from such a one."""
+    import ipywidgets
+
+    from .explainhtml import explanation_html
+    from .transfer import explain as explained
+
+    return ipywidgets.HTML(_style() + explanation_html(explained(model, token)))
+
+
 def _named(given: Any) -> dict[str, Any]:
     """What is given once, in a list, or by name, as a dict by name."""
     if isinstance(given, dict):

@@ -54,12 +54,13 @@ class Task:
 
     @cached_property
     def anchors(self) -> np.ndarray:
-        """(m, 2) of (source id, target id), sorted by the source id: the shared tokens that are text, each source row once.
+        """(m, 2) of (source id, target id), sorted by the source id: the shared tokens that are text, each source row once, and as the same token if it can be.
 
         Special tokens and byte pieces mean nothing by themselves, and stand for different things in two models.
         """
         text = [int(i) for i in np.flatnonzero(self.kept[: self.target.size] >= 0) if self.target.identity(int(i)).kind == "text"]
-        pairs = np.array([(self.kept[i], i) for i in text], dtype=np.int64).reshape(-1, 2)
+        looser = [self.source.identity(int(self.kept[i])) != self.target.identity(i) for i in text]
+        pairs = np.array([(self.kept[i], i) for i in text], dtype=np.int64).reshape(-1, 2)[np.argsort(looser, kind="stable")]
         return pairs[np.unique(pairs[:, 0], return_index=True)[1]]
 
     def hiding(self, ids: np.ndarray) -> Task:

@@ -19,6 +19,7 @@ import numpy as np
 
 from ..errors import WorkbenchError
 from .draw import BLOCK, Draw, statistics
+from .threads import spread
 
 if TYPE_CHECKING:
     import scipy.sparse
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 COPY, MIX, SHARED, DRAW, PRODUCT = range(5)
 KINDS = ("copy", "mix", "shared", "draw", "product")
 Role = Literal["input", "output"]
+PANEL = 1024  # columns combined at a time, on one thread
 
 
 @dataclass(frozen=True)
@@ -214,5 +216,13 @@ def combine(mix: scipy.sparse.csr_array, table: torch.Tensor) -> torch.Tensor:
     from scipy.sparse import csr_array
 
     used, local = np.unique(mix.indices, return_inverse=True)
-    dense = table[torch.from_numpy(used.astype(np.int64))].double().numpy()
-    return torch.from_numpy(np.ascontiguousarray(csr_array((mix.data, local, mix.indptr), shape=(mix.shape[0], len(used))) @ dense))
+    rows = table[torch.from_numpy(used.astype(np.int64))]
+    weights = csr_array((mix.data, local, mix.indptr), shape=(mix.shape[0], len(used)))
+    out = np.empty((mix.shape[0], table.shape[1]))
+
+    def panel(start: int) -> None:
+        out[:, start : start + PANEL] = weights @ rows[:, start : start + PANEL].double().numpy()
+
+    for _ in spread(panel, range(0, table.shape[1], PANEL)):
+        pass
+    return torch.from_numpy(out)

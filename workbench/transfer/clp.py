@@ -21,17 +21,15 @@ class Clp(Anchored):
     method: Literal["clp"] = "clp"
 
     def blend(self, task: Task) -> Blend:
-        donor = self.opened_donor()
-        space = self.compared_in(task, donor)
-        anchors = self.shared(task, space.has if space.own is None else space.own)
-        right = unit(space.vectors[anchors[:, 1]]).T
-        left = unit(space.vectors[task.new])
+        rows, known, own = self.opened_donor().rows(task)
+        anchors = self.shared(task, own)
+        right, left = unit(rows[anchors[:, 1]]).T, unit(rows[task.new])
         total = left @ right.sum(axis=1)
         # Where the cosines cancel out, dividing by their sum would make a vector of any length.
-        sound = space.has[task.new] & (np.abs(total) > 1e-3 * np.abs(left) @ np.abs(right).sum(axis=1))
+        sound = known[task.new] & (np.abs(total) > 1e-3 * np.abs(left) @ np.abs(right).sum(axis=1))
         new = task.new[sound]
         start = Blend.copies(task)
         start["kind"][new] = PRODUCT
         start["source"][new] = np.arange(len(new))
         product = Product.of(left[sound] / total[sound, None], right, anchors[:, 0])
-        return self.finish(task, start, new, product=product, report={"compared_in": space.how, "anchors": len(anchors)})
+        return self.finish(task, start, new, product=product, report={"composed": int((known & ~own)[new].sum()), "anchors": len(anchors)})

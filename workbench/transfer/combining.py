@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .similar import Support
+from .threads import spread
 
 if TYPE_CHECKING:
     import torch
 
-NUMBERS = 1 << 22  # donor numbers (fp64) gathered at a time: 32 MiB
+NUMBERS = 1 << 22  # donor numbers (fp64) gathered at a time: 32 MiB; smaller batches lose more to the meeting of threads than they save in the cache
 # The residual cannot show a bad c: it is flat along near-null directions. Where the factor's diagonal spans more than this (squared), the SVD decides.
 SMALLEST = 1e-10
 STEPS = (1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64)
@@ -39,26 +40,37 @@ def combine_rows(targets: np.ndarray, anchors: np.ndarray, support: Support, rid
     """
     import torch
 
-    e, a = torch.from_numpy(targets.astype(np.float64)), torch.from_numpy(anchors.astype(np.float64))
-    sizes = support.sizes
-    c, residual, conditioning = np.zeros(len(support.anchors)), np.full(len(sizes), np.nan), np.full(len(sizes), np.nan)
+    a = torch.from_numpy(
+        np.concatenate([anchors, np.zeros_like(anchors[:1])]).astype(np.float64)
+    )  # the last row stands where a support is shorter than its bucket
+    n, sizes, nowhere = len(support.sizes), support.sizes, len(a) - 1
+    c, residual, conditioning = np.zeros(len(support.anchors)), np.full(n, np.nan), np.full(n, np.nan)
     hard: list[int] = []
+    batches: list[tuple[int, np.ndarray]] = []
     for padded, queries in _buckets(sizes):
         if affine or padded > a.shape[1]:
             hard += queries.tolist()
             continue
         each = max(NUMBERS // (padded * a.shape[1]), 1)
-        for start in range(0, len(queries), each):
-            mine = queries[start : start + each]
-            solved, diagonal, good = _cholesky(e[mine], a, support, mine, padded, ridge)
-            conditioning[mine] = diagonal
-            for row, query in enumerate(mine):
-                c[support.ends[query] : support.ends[query + 1]] = solved[row, : sizes[query]]
-            hard += mine[~good].tolist()
+        batches += [(padded, queries[start : start + each]) for start in range(0, len(queries), each)]
+
+    def solve(batch: tuple[int, np.ndarray]) -> np.ndarray:
+        padded, mine = batch
+        inside = np.arange(padded) < sizes[mine, None]
+        where = (support.ends[mine, None] + np.arange(padded))[inside]
+        places = np.full(inside.shape, nowhere)
+        places[inside] = support.anchors[where]
+        e = torch.from_numpy(targets[mine].astype(np.float64))
+        solved, residual[mine], conditioning[mine], good = _cholesky(e, a[torch.from_numpy(places)], torch.from_numpy(inside), ridge)
+        c[where] = solved[inside]
+        return mine[~good]
+
+    hard += np.concatenate([np.zeros(0, np.int64), *spread(solve, batches)]).tolist()
     for query in hard:
-        part = slice(support.ends[query], support.ends[query + 1])
-        c[part] = _by_svd(e[query], a[torch.from_numpy(support.anchors[part])], ridge, affine)
-    _residuals(e, a, support, c, residual)
+        part, e = slice(support.ends[query], support.ends[query + 1]), torch.from_numpy(targets[query].astype(np.float64))
+        rows = a[torch.from_numpy(support.anchors[part])]
+        solved = _by_svd(e, rows, ridge, affine)
+        c[part], residual[query] = solved.numpy(), _relative(solved @ rows - e, e)
     return Combined(c, residual, conditioning, len(hard))
 
 
@@ -69,29 +81,31 @@ def _buckets(sizes: np.ndarray) -> list[tuple[int, np.ndarray]]:
     return [(int(size), np.flatnonzero((padded == size) & (sizes > 0))) for size in np.unique(padded[sizes > 0])]
 
 
-def _cholesky(e: torch.Tensor, a: torch.Tensor, support: Support, queries: np.ndarray, padded: int, ridge: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(b, padded) coefficients, (b,) conditioning, (b,) whether to trust them: c = e·Aᵀ·(A·Aᵀ)⁻¹."""
+def _cholesky(e: torch.Tensor, rows: torch.Tensor, inside: torch.Tensor, ridge: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """(b, padded) coefficients, (b,) residual, (b,) conditioning, (b,) whether to trust them: c = e·Aᵀ·(A·Aᵀ)⁻¹; rows outside are zero."""
     import torch
 
-    sizes = torch.from_numpy(support.sizes[queries])
-    inside = torch.arange(padded) < sizes[:, None]
-    places = torch.zeros(len(queries), padded, dtype=torch.int64)
-    places[inside] = torch.from_numpy(np.concatenate([support.anchors[support.ends[q] : support.ends[q + 1]] for q in queries]))
-    rows = a[places] * inside[..., None]
     gram = rows @ rows.mT
     diagonal = gram.diagonal(dim1=1, dim2=2)
-    diagonal += torch.where(inside, ridge * diagonal.sum(1, keepdim=True) / sizes[:, None], torch.ones(()))
+    diagonal += torch.where(inside, ridge * diagonal.sum(1, keepdim=True) / inside.sum(1, keepdim=True), torch.ones(()))
     factor, failed = torch.linalg.cholesky_ex(gram)
     spread = factor.diagonal(dim1=1, dim2=2)
     low, high = torch.where(inside, spread, torch.inf).amin(1), torch.where(inside, spread, 0).amax(1)
     conditioning = torch.nan_to_num((low / high) ** 2, nan=0.0)
     good = (failed == 0) & (conditioning >= SMALLEST)
-    factor[~good] = torch.eye(padded, dtype=factor.dtype)
-    solved = torch.cholesky_solve((rows @ e[..., None]), factor)[..., 0]
-    return solved.numpy(), conditioning.numpy(), good.numpy()
+    factor[~good] = torch.eye(factor.shape[1], dtype=factor.dtype)
+    solved = torch.cholesky_solve(rows @ e[..., None], factor)[..., 0]
+    residual = _relative((solved[:, None] @ rows)[:, 0] - e, e)
+    return solved.numpy(), residual.numpy(), conditioning.numpy(), good.numpy()
 
 
-def _by_svd(e: torch.Tensor, rows: torch.Tensor, ridge: float, affine: bool) -> np.ndarray:
+def _relative(off: torch.Tensor, e: torch.Tensor) -> torch.Tensor:
+    """Length relative to that of e; NaN where there is nothing to be relative to."""
+    lengths = e.norm(dim=-1)
+    return (off.norm(dim=-1) / lengths).masked_fill_(lengths == 0, float("nan"))
+
+
+def _by_svd(e: torch.Tensor, rows: torch.Tensor, ridge: float, affine: bool) -> torch.Tensor:
     """The definition itself, for one token: e·A⁺; `affine` from the rows' centre, where the coefficients sum to one."""
     import torch
 
@@ -103,17 +117,4 @@ def _by_svd(e: torch.Tensor, rows: torch.Tensor, ridge: float, affine: bool) -> 
         c = torch.linalg.solve(rows @ rows.T + level * torch.eye(k, dtype=rows.dtype), rows @ e)
     else:
         c = e @ torch.linalg.pinv(rows, rtol=max(k, h) * torch.finfo(rows.dtype).eps)
-    return (c + (1 - c.sum()) / k if affine else c).numpy()
-
-
-def _residuals(e: torch.Tensor, a: torch.Tensor, support: Support, c: np.ndarray, out: np.ndarray) -> None:
-    import torch
-    from scipy.sparse import csr_array
-
-    lengths, base = e.norm(dim=1).numpy(), a.numpy()
-    for start in range(0, len(lengths), 1024):
-        stop = min(start + 1024, len(lengths))
-        part = slice(support.ends[start], support.ends[stop])
-        made = csr_array((c[part], support.anchors[part], support.ends[start : stop + 1] - support.ends[start]), shape=(stop - start, len(base))) @ base
-        off = np.linalg.norm(made - torch.Tensor.numpy(e[start:stop]), axis=1)
-        np.divide(off, lengths[start:stop], out=out[start:stop], where=(lengths[start:stop] > 0) & (support.sizes[start:stop] > 0))
+    return c + (1 - c.sum()) / k if affine else c

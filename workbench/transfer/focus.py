@@ -8,10 +8,10 @@ import numpy as np
 
 from .base import Blend, Task
 from .similar import sparsemax
-from .space import Anchored, as_rows, sizes_report
+from .space import Compared, as_rows, sizes_report
 
 
-class Focus(Anchored):
+class Focus(Compared):
     """Convex combinations of shared tokens, weighted by sparsemax of their likeness."""
 
     needs: ClassVar[tuple[str, ...]] = ("vectors",)

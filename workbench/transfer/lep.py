@@ -7,30 +7,30 @@ E_out = E_adapted·D and L_out = L_adapted·U, with D and U (d×d) fitted by lea
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
 
-from .. import checkpoint, refs
-from ..checkpoint import Checkpoint
+from .. import checkpoint
 from ..errors import WorkbenchError
 from ..progress import Progress
+from ..shards import Rows
 from ..specs import ModelRef, Step
-from .base import BLOCK, Task, _combine, subtoken_mix
+from . import layers
+from .draw import BLOCK
+from .lora import Delta
+from .trio import Trio, Variant, Which, check_finite
 
 if TYPE_CHECKING:
-    import scipy.sparse
     import torch
     from transformers import PreTrainedTokenizerFast
 
-    from ..vocab import Vocabulary
-
-Variant = Literal["swap", "overlap", "conversion"]
-HELD_OUT = 10  # every tenth row judges the fit
+HOPELESS = 0.3  # R²; siblings are above 0.9, strangers at or below 0
 
 
 class Lep(Step):
@@ -39,7 +39,7 @@ class Lep(Step):
     command: ClassVar[str] = "lep"
     makes: ClassVar[str] = "model"
     base: ModelRef = Field(description="The base model before adaptation.")
-    adapted: ModelRef = Field(description="The base model after adaptation, with its new tokenizer.")
+    adapted: ModelRef = Field(description="The base model after adaptation, with its new tokenizer; or the folder of a LoRA adapter over it.")
     instruct: ModelRef = Field(description="The instruction-tuned sibling of the base model.")
     variant: Variant = Field(
         "conversion",
@@ -51,210 +51,163 @@ class Lep(Step):
     min_norm: bool = Field(
         False, description="In a rank-deficient fit take the literal pseudo-inverse, not the map nearest to the identity.", json_schema_extra={"advanced": True}
     )
+    layer_scale: float = Field(
+        1.0, ge=0.0, le=2.0, description="Where the adapted model's layers were trained too, how much of what they learnt is added; 0 leaves it out.",
+        json_schema_extra={"advanced": True},
+    )  # fmt: skip
+    pad_to: int = Field(
+        1, ge=1, le=4096, description="Add zero rows up to a multiple of this, as some servers want it (64, 128).", json_schema_extra={"advanced": True}
+    )
+    link: bool = Field(
+        False, description="Share unchanged files with the instruct model's folder by hard links; only for a folder that nobody edits.",
+        json_schema_extra={"advanced": True},
+    )  # fmt: skip
 
     def run(self, out: Path, progress: Progress) -> dict[str, Any]:
         progress.at(0, "opening three models")
         trio = Trio.open(self.base, self.adapted, self.instruct)
-        report = trio.write(self.variant, out, progress, auto_ridge=self.ridge == "auto", min_norm=self.min_norm)
+        made = Propagation(trio, self.variant, self.ridge == "auto", self.min_norm, self.layer_scale)
+        report = made.write(out, progress, link=self.link, pad_to=self.pad_to)
         for warning in report["warnings"]:
             progress.warn(warning)
         return report
 
 
 @dataclass(frozen=True)
-class Side:
-    """A model folder with its tokenizer."""
+class Propagation:
+    """One way to carry the tables of a trio over."""
 
-    role: str
-    checkpoint: Checkpoint
-    tokenizer: PreTrainedTokenizerFast
+    trio: Trio
+    variant: Variant = "conversion"
+    auto_ridge: bool = False
+    min_norm: bool = False
+    layer_scale: float = 1.0
 
-    @cached_property
-    def vocabulary(self) -> Vocabulary:
-        from ..vocab import Vocabulary
-
-        return Vocabulary(self.tokenizer)
-
-    def check_finite(self, rows: torch.Tensor, which: str) -> None:
-        if not rows.isfinite().all():
-            raise WorkbenchError(f"The {which} table of the {self.role} model holds NaN or infinity; repair that model.")
-
-    def table(self, which: Literal["input", "output"]) -> torch.Tensor:
-        return self.checkpoint.input() if which == "input" else self.checkpoint.output()
-
-
-@dataclass(frozen=True)
-class Trio:
-    """The base, the adapted base and the instruct model of one propagation."""
-
-    base: Side
-    adapted: Side
-    instruct: Side
-
-    @classmethod
-    def open(cls, base: str | Path, adapted: str | Path, instruct: str | Path) -> Trio:
-        """Open three references. Raises WorkbenchError that says which pair does not fit, and how."""
-        from ..tokenizer import load
-
-        sides = []
-        for role, reference in (("base", base), ("adapted", adapted), ("instruct", instruct)):
-            place = refs.locate(reference)
-            sides.append(Side(role, Checkpoint.open(place), load(place)))
-            sides[-1].checkpoint.check_fits(sides[-1].vocabulary.size)
-        trio = cls(*sides)
-        trio.check()
-        return trio
-
-    def check(self) -> None:
-        for a, b in ((self.base, self.adapted), (self.base, self.instruct)):
-            for what, mine, theirs in (
-                ("model family", a.checkpoint.config.get("model_type"), b.checkpoint.config.get("model_type")),
-                ("width", a.checkpoint.shape[1], b.checkpoint.shape[1]),
-                ("number of layers", a.checkpoint.config.get("num_hidden_layers"), b.checkpoint.config.get("num_hidden_layers")),
-            ):
-                if mine != theirs:
-                    raise WorkbenchError(f"The {a.role} model has {what} {mine} but the {b.role} model {theirs}; LEP needs three models of one kind and size.")
-        if len(self.shared_ids) < 2:
-            raise WorkbenchError("The base and the instruct model share no tokens; give the instruct model that was tuned from this base.")
-
-    @cached_property
-    def shared_ids(self) -> np.ndarray:
-        """Base ids whose token the instruct tokenizer has at the same id, special tokens left out."""
-        base, instruct = self.base.vocabulary, self.instruct.vocabulary
-        return np.array(
-            [i for i in range(min(base.size, instruct.size)) if base.identity(i).kind != "special" and base.token(i) == instruct.token(i)], dtype=np.int64
-        )
-
-    @cached_property
-    def pieces(self) -> scipy.sparse.csr_array:
-        """T (V_new, V_old): each adapted token as the average of its base pieces; rows of specials are empty."""
-        base, adapted = self.base.vocabulary, self.adapted.vocabulary
-        kept = np.array([0 if adapted.identity(i).kind == "special" else -1 for i in range(adapted.size)])
-        allowed = np.zeros(self.base.checkpoint.shape[0])
-        allowed[self.shared_ids] = 1
-        matrix = subtoken_mix(Task(base, adapted, kept, self.base.checkpoint.shape[0]))
-        # A token one of whose pieces the instruct model lacks has no counterpart there: its row stays out of the fit.
-        whole = np.asarray(matrix @ allowed) > 1 - 1e-9
-        return matrix.multiply(whole[:, None]).tocsr()
-
-    def rows(self, variant: Variant) -> scipy.sparse.csr_array:
-        """Which combinations of old rows the map is fitted on: (m, V_old) CSR without empty rows."""
-        from scipy.sparse import csr_array
-
-        if variant == "conversion":
-            return self.pieces[np.flatnonzero(np.diff(self.pieces.indptr))]
-        there = {self.base.vocabulary.identity(int(i)): int(i) for i in self.shared_ids}
-        found = (there.get(self.adapted.vocabulary.identity(i)) for i in range(self.adapted.vocabulary.size))
-        old = np.unique([i for i in found if i is not None])
-        return csr_array((np.ones(len(old)), old, np.arange(len(old) + 1)), shape=(len(old), self.base.checkpoint.shape[0]))
-
-    def grams(self, variant: Variant, which: Literal["input", "output"]) -> tuple[Any, Any]:
-        """(nine tenths, one tenth) of the rows; rows that are zero on either side were never used and stay out."""
-        from .fit import Gram
-
-        rows = self.rows(variant)
-        width = self.base.checkpoint.shape[1]
-        parts = np.arange(rows.shape[0]) % HELD_OUT == HELD_OUT - 1
-        return Gram.of(self._pairs(rows[~parts], which), width), Gram.of(self._pairs(rows[parts], which), width)
-
-    def _pairs(self, rows: scipy.sparse.csr_array, which: Literal["input", "output"]) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        first, second = self.base.table(which), self.instruct.table(which)
-        for start in range(0, rows.shape[0], BLOCK):
-            a, b = _combine(rows[start : start + BLOCK], first), _combine(rows[start : start + BLOCK], second)
-            for side, part in ((self.base, a), (self.instruct, b)):
-                side.check_finite(part, which)
-            used = (a != 0).any(1) & (b != 0).any(1)
-            yield a[used], b[used]
-
-    def map(
-        self, variant: Variant, which: Literal["input", "output"], auto_ridge: bool = False, min_norm: bool = False
-    ) -> tuple[torch.Tensor | None, dict[str, Any]]:
-        """D or U (None for swap, the identity) with rank, condition, held-out R² beside swap's, and ‖X − I‖/‖I‖."""
-        import torch
-
-        from .fit import choose_ridge, held_out_fit, solve
-
-        if variant == "swap":
-            return None, {}
-        train, held_out = self.grams(variant, which)
-        ridge = choose_ridge(train, held_out) if auto_ridge else 0.0
-        fitted = solve(train + held_out, ridge, min_norm)
-        eye = torch.eye(len(fitted.x), dtype=torch.float64)
-        return fitted.x, fitted.report | held_out_fit(train, held_out, ridge, min_norm) | {
-            "distance_from_identity": float((fitted.x - eye).norm() / eye.norm())
-        }
+    @property
+    def tied(self) -> bool:
+        return self.trio.adapted.tied and self.trio.instruct.tied
 
     @cached_property
     def added(self) -> list[str]:
         """Added tokens of the instruct tokenizer that the adapted one lacks, in their order."""
-        have = self.adapted.tokenizer.get_vocab()
-        return [t.content for _, t in sorted(self.instruct.tokenizer.added_tokens_decoder.items()) if t.content not in have]
-
-    def tokenizer(self) -> PreTrainedTokenizerFast:
-        """The adapted tokenizer with those added tokens behind its last id, and the instruct model's roles and chat template."""
-        from copy import deepcopy
-
-        result = deepcopy(self.adapted.tokenizer)
-        ours = {t.content: t for t in self.instruct.tokenizer.added_tokens_decoder.values()}
-        result.add_tokens([ours[content] for content in self.added])
-        for role in ("bos_token", "eos_token", "pad_token", "unk_token"):
-            if getattr(self.instruct.tokenizer, role) is not None:
-                setattr(result, role, getattr(self.instruct.tokenizer, role))
-        result.chat_template = self.instruct.tokenizer.chat_template
-        return result
-
-    def tables(self, which: Literal["input", "output"], result: PreTrainedTokenizerFast, x: torch.Tensor | None) -> torch.Tensor:
-        """(n, d) in the instruct model's dtype: adapted rows through the map, the instruct model's added tokens as they are there."""
-        import torch
-
-        adapted, instruct = self.adapted.table(which), self.instruct.table(which)
-        ids = result.get_vocab()
-        out = torch.zeros((max(ids.values()) + 1, adapted.shape[1]), dtype=instruct.dtype)
-        there = min(len(out), len(adapted))
-        for start in range(0, there, BLOCK):
-            rows = adapted[start : min(start + BLOCK, there)]
-            out[start : start + len(rows)] = rows.to(out.dtype) if x is None else (rows.double() @ x).to(out.dtype)
-        for old, token in self.instruct.tokenizer.added_tokens_decoder.items():
-            out[ids[token.content]] = instruct[old]
-        self.adapted.check_finite(adapted, which)
-        if not out.isfinite().all():
-            raise WorkbenchError(
-                f"The new {which} table does not fit into {str(out.dtype).removeprefix('torch.')}; use an instruct model stored in bf16 or fp32."
-            )
-        return out
+        have = self.trio.adapted.tokenizer.get_vocab()
+        return [t.content for _, t in sorted(self.trio.instruct.tokenizer.added_tokens_decoder.items()) if t.content not in have]
 
     @cached_property
-    def changed_layers(self) -> bool:
-        """Whether the adapted model's layers differ from the base's: what was learnt there does not come along."""
+    def tokenizer(self) -> PreTrainedTokenizerFast:
+        """The adapted tokenizer with those added tokens behind its last id, and the instruct model's roles and chat template."""
+        instruct = self.trio.instruct.tokenizer
+        result = deepcopy(self.trio.adapted.tokenizer)
+        ours = {t.content: t for t in instruct.added_tokens_decoder.values()}
+        result.add_tokens([ours[content] for content in self.added])
+        for role in ("bos_token", "eos_token", "pad_token", "unk_token"):
+            if getattr(instruct, role) is not None:
+                setattr(result, role, getattr(instruct, role))
+        result.chat_template = instruct.chat_template
+        return result
+
+    @cached_property
+    def ids(self) -> dict[str, int]:
+        """Token → id in the result. Raises WorkbenchError where the adapted tokenizer leaves no room behind its last id."""
+        found = self.tokenizer.get_vocab()
+        if any(found[token] < self.trio.adapted.vocabulary.size for token in self.added):
+            raise WorkbenchError("The adapted tokenizer skips ids, so added tokens would fall among its own; extend the base tokenizer again, without gaps.")
+        return found
+
+    def rows(self, which: Which, y: torch.Tensor | None = None, progress: Progress | None = None) -> Rows:
+        """The new table (n, d) in the instruct model's dtype, made as it is read: adapted rows times I + Y, the instruct model's added tokens as there."""
+        adapted, instruct = self.trio.adapted.table(which), self.trio.instruct.table(which)
+        own = {self.ids[token.content]: old for old, token in self.trio.instruct.tokenizer.added_tokens_decoder.items()}
+        shape = max(self.ids.values()) + 1, adapted.shape[1]
+        return Rows(shape, instruct.dtype, partial(self._blocks, which, adapted, instruct, own, shape, y, progress or Progress()))
+
+    def _blocks(
+        self, which: Which, adapted: Any, instruct: torch.Tensor, own: dict[int, int], shape: tuple[int, int], y: torch.Tensor | None, progress: Progress
+    ) -> Iterator[torch.Tensor]:
         import torch
 
-        base, adapted = self.base.checkpoint, self.adapted.checkpoint
-        names = [n for n in base.shards if n in adapted.shards and n not in (base.input_name, base.output_name)]
-        return any(not torch.equal(base.tensor(n), adapted.tensor(n)) for n in names)
+        # As with the products of the fit: where either table has 16 bits, their rounding is the coarser by far.
+        precise = torch.float32 if 2 in (adapted.dtype.itemsize, instruct.dtype.itemsize) else torch.float64
+        y = None if y is None or not y.any() else y.to(precise)
+        for start in range(0, shape[0], BLOCK):
+            progress.at(start / shape[0], f"writing the {which} table")
+            block = torch.zeros((min(BLOCK, shape[0] - start), shape[1]), dtype=instruct.dtype)
+            rows = adapted[start : min(start + len(block), len(adapted))]
+            check_finite(rows, "adapted", which, np.arange(start, start + len(rows)))
+            block[: len(rows)] = rows.to(block.dtype) if y is None else torch.addmm(rows.to(precise), rows.to(precise), y).to(block.dtype)
+            mine = [i for i in own if start <= i < start + len(block)]
+            block[[i - start for i in mine]] = instruct[[own[i] for i in mine]]
+            check_finite(block[[i - start for i in mine]], "instruct", which, np.array([own[i] for i in mine]))
+            if not block.isfinite().all():
+                raise WorkbenchError(
+                    f"The new {which} table does not fit into {str(block.dtype).removeprefix('torch.')}; use an instruct model stored in bf16 or fp32."
+                )
+            yield block
 
-    def write(self, variant: Variant, out: Path, progress: Progress, auto_ridge: bool = False, min_norm: bool = False) -> dict[str, Any]:
-        """Fit, propagate, write the result into `out`; returns the diagnostics."""
+    @cached_property
+    def deltas(self) -> dict[str, Delta]:
+        """What the adapted model's training added to layers, by tensor: its adapter's, or the difference from the base."""
+        base, adapted = self.trio.base.checkpoint, self.trio.adapted
+        names = [] if adapted.checkpoint.path.samefile(base.path) else layers.changed(base, adapted.checkpoint)
+        found = layers.between(base, adapted.checkpoint, names)
+        for name, more in (adapted.adapter.deltas() if adapted.adapter else {}).items():
+            found[name] = partial(_sum, found[name], more) if name in found else more
+        return found
+
+    def write(self, out: Path, progress: Progress, link: bool = False, pad_to: int = 1) -> dict[str, Any]:
+        """Fit, propagate, write the result into `out`; returns the diagnostics. Raises WorkbenchError before the fit where the disk has too little room."""
         from ..tokenizer import save
 
-        tied = self.adapted.checkpoint.tied and self.instruct.checkpoint.tied
-        result = self.tokenizer()
-        tables, report = {}, {}
-        for n, which in enumerate(("input",) if tied else ("input", "output")):
-            progress.at(0.1 + 0.4 * n, f"fitting the {which} table")
-            x, report[which] = self.map(variant, which, auto_ridge, min_norm)
-            tables[which] = self.tables(which, result, x)
-        progress.at(0.9, "writing")
-        ids = result.get_vocab()
-        moved = {old: ids[token] for token, old in self.instruct.tokenizer.get_vocab().items() if token in ids}
-        source = self.instruct.checkpoint
+        source = self.trio.instruct.checkpoint
+        progress.at(0.05, "comparing the layers")
+        replaced: dict[str, torch.Tensor | Rows] = dict(layers.added(source, self.deltas, self.layer_scale)) if self.layer_scale else {}
+        if source.bias_name:
+            replaced[source.bias_name] = self._bias(source.bias_name)
+        kept: dict[str, Any] = {"replaced": replaced, "link": link, "pad_to": pad_to}
+        which: tuple[Which, ...] = ("input",) if self.tied else ("input", "output")
+        checkpoint.plan(source, out, *(self.rows(w) for w in which), **kept)
+        tables, report = [], {}
+        for n, table in enumerate(which):
+            y, report[table] = self.trio.map(self.variant, table, self.auto_ridge, self.min_norm, progress.part(0.1 + 0.3 * n, 0.4 + 0.3 * n))
+            tables.append(self.rows(table, y, progress.part(0.75 + 0.12 * n, 0.87 + 0.12 * n)))
+        progress.at(0.7, "writing the layers")
+        moved = {old: self.ids[token] for token, old in self.trio.instruct.tokenizer.get_vocab().items() if token in self.ids}
         generation = source.path / "generation_config.json"
         carried = checkpoint.carried_ids(checkpoint.read_json(generation), moved) if generation.is_file() else {}
-        checkpoint.write(source, out, tables["input"], tables.get("output"), config=checkpoint.carried_ids(source.config, moved), generation=carried)
-        save(result, out)
-        warnings = verdict(variant, report)
-        if self.changed_layers:
-            warnings.append("The adapted model's layers were trained too; only its tables are carried over, what its layers learnt stays behind.")
-        return {"variant": variant, "rows": len(tables["input"]), "tied": tied, "added_tokens": len(self.added), **report, "warnings": warnings}
+        save(self.tokenizer, out)
+        written = checkpoint.write(source, out, *tables, config=checkpoint.carried_ids(source.config, moved), generation=carried, **kept)
+        warnings = verdict(self.variant, report) + self._said_of_layers()
+        return {
+            "variant": self.variant, "rows": tables[0].padded(pad_to).shape[0], "tied": self.tied, "added_tokens": len(self.added),
+            "layers_changed": len(self.deltas),
+            "layers_from": "none" if not self.deltas else "adapter" if self.trio.adapted.adapter else "full model", "layer_scale": self.layer_scale,
+            **written, **report, "warnings": warnings,
+        }  # fmt: skip
+
+    def _bias(self, name: str) -> torch.Tensor:
+        """The head's bias (n,): the adapted model's, and the instruct model's for its added tokens."""
+        import torch
+
+        theirs, ours = self.trio.instruct.checkpoint.tensor(name), self.trio.adapted.checkpoint
+        made = torch.zeros(max(self.ids.values()) + 1, dtype=theirs.dtype)
+        if name in ours.shards:
+            old = ours.tensor(name)[: len(made)]
+            made[: len(old)] = old.to(made.dtype)
+        for old, token in self.trio.instruct.tokenizer.added_tokens_decoder.items():
+            made[self.ids[token.content]] = theirs[old]
+        return made
+
+    def _said_of_layers(self) -> list[str]:
+        if not self.deltas:
+            return []
+        if self.layer_scale:
+            n = len(self.deltas)
+            return [f"The adapted model's layers were trained too: what {n} tensors learnt is added to the instruct model's, times {self.layer_scale:g}."]
+        return ["The adapted model's layers were trained too; with a layer scale of 0 what its layers learnt stays behind."]
+
+
+def _sum(one: Delta, other: Delta, low: int, high: int) -> torch.Tensor:
+    return one(low, high) + other(low, high)
 
 
 def verdict(variant: Variant, report: dict[str, dict[str, Any]]) -> list[str]:
@@ -263,7 +216,7 @@ def verdict(variant: Variant, report: dict[str, dict[str, Any]]) -> list[str]:
     for which, fit in report.items():
         if variant == "swap" or not fit:
             continue
-        if fit["r2_map"] < 0.3:
+        if fit["r2_map"] < HOPELESS:
             said.append(
                 f"The {which} map explains only {fit['r2_map']:.2f} of held-out rows: the base is probably not the one this instruct model was tuned from."
             )

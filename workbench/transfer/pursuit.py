@@ -1,21 +1,25 @@
 """Orthogonal matching pursuit, for many vectors over the same dictionary of rows.
 
 From step to step only the inner products with the residual are kept up to date: with q the new row made orthogonal to those chosen before, they fall by
-(q·e)·(A q), and A q follows from the Gram matrix and the A q of the steps before. That is m·t numbers a step where the product with the residual is m·h.
+(q·e)·(A q), and A q follows from the Gram matrix and the A q of the steps before: m·t numbers a step where the product with the residual is m·h.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .similar import Support
+from .threads import spread
 
 if TYPE_CHECKING:
     import torch
 
-TOGETHER = 8  # vectors at a time: their m·k numbers stay in the cache
+TOGETHER = 32  # vectors at a time
+WIDEST = 16_384  # with more rows their Gram matrix is not kept (1 GiB), but made row by row
 SPENT = 1e-5  # of the first inner product: what is left below this is rounding
 CLOSE = 1e-4  # inner products this near to each other are told apart in fp64, so that rounding in fp32 decides nothing
 
@@ -32,50 +36,55 @@ def pursue(queries: np.ndarray, anchors: np.ndarray, k: int) -> Support:
     a, e = torch.from_numpy(np.ascontiguousarray(anchors, dtype=exact)), torch.from_numpy(np.ascontiguousarray(queries, dtype=exact))
     scale = a.norm(dim=1).median().clamp_min(1e-30)  # so that no donor's scale meets the limits of fp32
     a, e = a / scale, e / scale
-    gram, k = a @ a.T, min(k, len(a))
-    chosen: list[np.ndarray] = []
-    for start in range(0, len(e), TOGETHER):
+    k = min(k, len(a))
+    whole = a @ a.T if len(a) <= WIDEST else None
+    gram = (lambda best: a[best] @ a.T) if whole is None else whole.__getitem__
+
+    def part(start: int) -> list[np.ndarray]:
         block = e[start : start + TOGETHER]
         padded = torch.cat([block, block.new_zeros(TOGETHER - len(block), block.shape[1])])  # always one shape: always one order of summing
-        chosen += _block(padded, a, gram, k)[: len(block)]
+        return _block(padded, a, gram, k)[: len(block)]
+
+    chosen = list(chain.from_iterable(spread(part, range(0, len(e), TOGETHER))))
     sizes = np.array([len(row) for row in chosen], dtype=np.int64)
     places = np.concatenate(chosen) if chosen else np.zeros(0, np.int64)
     return Support(np.concatenate([[0], np.cumsum(sizes)]), places, _cosines(e, a, sizes, places))
 
 
-def _block(e: torch.Tensor, a: torch.Tensor, gram: torch.Tensor, k: int) -> list[np.ndarray]:
+def _block(e: torch.Tensor, a: torch.Tensor, gram: Callable[[torch.Tensor], torch.Tensor], k: int) -> list[np.ndarray]:
+    """The rows chosen for each of a few vectors; u = A times the part of a chosen row that is orthogonal to those before."""
     import torch
 
-    rows = torch.arange(len(e))
+    rows, squares = torch.arange(len(e)), a.square().sum(1)
     inner = e @ a.T
     first = inner.abs().amax(1)
-    along = inner.new_zeros(len(e), k, inner.shape[1])  # A q of each step
-    open_, active = torch.ones_like(inner, dtype=torch.bool), first > 0
-    picked, used = torch.full((len(e), k), -1, dtype=torch.int64), torch.zeros(len(e), dtype=torch.int64)
+    active = first > 0
+    u, scale = inner.new_empty(k, *inner.shape), inner.new_zeros(len(e), k)  # 1 / squared length of each such part; 0 where there is nothing of it
+    closed, picked = (torch.full((len(e), k), -1, dtype=torch.int64) for _ in range(2))
     for step in range(k):
-        best = _best(inner, open_, picked[:, :step], e, a)
-        active &= inner.abs().gather(1, best[:, None])[:, 0] > SPENT * first
+        best = _best(inner, closed[:, :step], picked[:, :step], e, a)
+        here = inner[rows, best]
+        active &= here.abs() > SPENT * first
         if not active.any():
             break
-        before = along[:, :step].gather(2, best[:, None, None].expand(-1, step, 1))
-        new = torch.baddbmm(gram[best][:, None], before.mT, along[:, :step], alpha=-1)[:, 0] if step else gram[best].clone()
-        left = gram[best, best] - before.square().sum((1, 2))
-        fresh = active & (left > 1e-6 * gram[best, best])  # else it is a combination of those chosen before
-        new *= torch.where(fresh, left.clamp_min(1e-30).rsqrt(), 0.0)[:, None]
-        along[:, step] = new
-        part = torch.where(fresh, inner[rows, best] * left.clamp_min(1e-30).rsqrt(), 0.0)
-        inner.addcmul_(new, part[:, None], value=-1)
-        open_[rows, best] = False
+        before = u[:step, rows, best].T
+        shares = before * scale[:, :step]
+        torch.baddbmm(gram(best)[:, None], shares[:, None], u[:step].transpose(0, 1), alpha=-1, out=u[step][:, None])
+        left = squares[best] - (shares * before).sum(1)
+        fresh = active & (left > 1e-6 * squares[best])  # else it is a combination of those chosen before
+        scale[:, step] = torch.where(fresh, 1 / left.clamp_min(1e-30), 0.0)
+        inner.addcmul_(u[step], (here * scale[:, step])[:, None], value=-1)
+        closed[:, step] = best
+        inner.scatter_(1, closed[:, : step + 1], 0.0)  # as it would be but for rounding
         picked[fresh, step] = best[fresh]
-        used += fresh
     return [row[row >= 0].numpy() for row in picked]
 
 
-def _best(inner: torch.Tensor, open_: torch.Tensor, picked: torch.Tensor, e: torch.Tensor, a: torch.Tensor) -> torch.Tensor:
+def _best(inner: torch.Tensor, closed: torch.Tensor, picked: torch.Tensor, e: torch.Tensor, a: torch.Tensor) -> torch.Tensor:
     """The place of the largest inner product of each row; of equal ones the first."""
     import torch
 
-    size = inner.abs().masked_fill_(~open_, -1.0)
+    size = inner.abs().scatter_(1, closed, -1.0)
     values, places = size.topk(min(2, size.shape[1]), dim=1)
     best = places[:, 0].clone()
     if values.shape[1] < 2:

@@ -10,12 +10,13 @@ from pydantic import Field
 from .base import Blend, Task
 from .combining import Combined, combine_rows
 from .similar import Support, sparsemax
-from .space import Anchored, as_rows, sizes_report
+from .space import Compared, as_rows, sizes_report
 
 COLLAPSED = 200  # a median support beyond this: the vectors hardly tell tokens apart
+CANCELLING = 5.0  # Σ|c| beyond this: large terms that cancel in the donor, and need not in the source
 
 
-class Salt(Anchored):
+class Salt(Compared):
     """Semantic Aware Linear Transfer: least squares from a donor's vectors, over the shared tokens that mean nearly the same."""
 
     needs: ClassVar[tuple[str, ...]] = ("donor",)
@@ -49,7 +50,7 @@ class Salt(Anchored):
         residual = np.full(len(task.kept), np.nan)
         residual[new] = found.residual
         about = {"compared_in": space.how, "composed": int((known & ~own)[new].sum()), "anchors": len(anchors)} | _diagnostics(support, found)
-        about["warnings"] = warnings(task, anchors[:, 1], support, rows.shape[1])
+        about["warnings"] = warnings(task, anchors[:, 1], support, found, rows.shape[1])
         return self.finish(
             task, Blend.copies(task), new, mix=as_rows(task, new, support, anchors[:, 0], coefficients["input"]),
             output_mix=None if self.norm == "as found" else as_rows(task, new, support, anchors[:, 0], coefficients["output"]),
@@ -75,7 +76,7 @@ def _diagnostics(support: Support, found: Combined) -> dict[str, Any]:
     some = support.sizes > 0
     if not some.any():
         return {}
-    total = np.add.reduceat(np.abs(found.coefficients), support.ends[:-1][some])
+    total = _totals(support, found)
     known = found.conditioning[~np.isnan(found.conditioning)]
     return sizes_report(support) | {
         "residual_median": float(np.nanmedian(found.residual)), "residual_p95": float(np.nanpercentile(found.residual, 95)),
@@ -85,7 +86,12 @@ def _diagnostics(support: Support, found: Combined) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def warnings(task: Task, anchors: np.ndarray, support: Support, width: int) -> list[str]:
+def _totals(support: Support, found: Combined) -> np.ndarray:
+    """Σ|c| of each token that has a support."""
+    return np.add.reduceat(np.abs(found.coefficients), support.ends[:-1][support.sizes > 0]) if len(support.anchors) else np.zeros(0)
+
+
+def warnings(task: Task, anchors: np.ndarray, support: Support, found: Combined, width: int) -> list[str]:
     """What speaks against trusting the result, in plain sentences."""
     said = []
     median = float(np.median(support.sizes)) if len(support.sizes) else 0
@@ -94,6 +100,10 @@ def warnings(task: Task, anchors: np.ndarray, support: Support, width: int) -> l
     if len(support.sizes) and (near := float((np.abs(support.sizes / width - 1) < 0.1).mean())) > 0.1:
         said.append(
             f"{near:.0%} of the tokens lean on about as many shared tokens as the donor is wide ({width}), where least squares is least stable; set k_max."
+        )
+    if (torn := float((_totals(support, found) > CANCELLING).mean()) if len(support.anchors) else 0) > 0.1:
+        said.append(
+            f"{torn:.0%} of the tokens are made of large terms that cancel each other; compare tokens in word vectors (vectors), or set k_max or ridge."
         )
     if len(anchors) < width:
         said.append(f"Only {len(anchors)} shared tokens are known to the donor, fewer than its width of {width}.")

@@ -5,11 +5,13 @@ Cosines are rounded to 1e-6 and ties go to the anchor that comes first, so that 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from .threads import spread
 
 if TYPE_CHECKING:
     import torch
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
 ROUND = 1_000_000  # cosines are told apart down to one part in this
 PLACES = 1 << 24  # more than any vocabulary has
 AT_ONCE = 1 << 22  # cosines in memory at a time
+LOOK = 64  # leaders that say where a support can end: most are shorter
+LANES = 512
+
+Found = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -55,21 +61,34 @@ class Support:
 def nearest_k(queries: np.ndarray, anchors: np.ndarray, k: int) -> Support:
     """The k most alike anchors of each query: (n, d), (m, d)."""
     k = min(k, len(anchors))
-    found = [(np.zeros((0, k), np.int64), np.zeros((0, k))), *(_first(keys, k) for keys in _keys(queries, anchors))]
-    places, cosines = (np.concatenate([part[i] for part in found]) for i in (0, 1))
-    return Support(np.arange(len(queries) + 1) * k, places.ravel(), cosines.ravel())
+
+    def least(cosines: torch.Tensor) -> torch.Tensor:
+        return _leaders(cosines, k)[:, -1] if k else cosines.new_full((len(cosines),), np.inf)
+
+    return _gather(_cosines(queries, anchors, lambda block: _in_order(block, least(block))), lambda z, inside: np.full(len(z), k), most=k)
 
 
 def sparsemax(queries: np.ndarray, anchors: np.ndarray, temperature: float = 1.0, most: int = 0) -> Support:
-    """The anchors to which sparsemax of the cosines gives weight: as many as it takes, from query to query another number; of these the first `most`."""
-    sizes, places, cosines = [], [], []
-    for keys in _keys(queries, anchors):
-        for row_places, row_cosines in _supports(keys, temperature):
-            sizes.append(kept := min(len(row_places), most or len(row_places)))
-            places.append(row_places[:kept])
-            cosines.append(row_cosines[:kept])
-    ends = np.concatenate([[0], np.cumsum(sizes, dtype=np.int64)])
-    return Support(ends, *(np.concatenate(part) if part else np.zeros(0, kind) for part, kind in ((places, np.int64), (cosines, np.float64))))
+    """The anchors to which sparsemax of the cosines gives weight: as many as it takes, from query to query another number; of these the first `most`.
+
+    k* = max{j : 1 + j·z_(j) > Σ_{i≤j} z_(i)} for z = cosines / temperature in falling order.
+    """
+
+    def least(cosines: torch.Tensor) -> torch.Tensor:
+        """What is at or below the threshold among some of the anchors is below it among all: more anchors can only raise it."""
+        import torch
+
+        z = _leaders(cosines, LOOK) / temperature
+        ranks = torch.arange(1, z.shape[1] + 1)
+        total = z.cumsum(1)
+        size = (1 + ranks * z > total).sum(1, keepdim=True)
+        return ((total.gather(1, size - 1) - 1) / size)[:, 0] * temperature
+
+    def sizes(cosines: np.ndarray, inside: np.ndarray) -> np.ndarray:
+        z, ranks = np.where(inside, cosines, 0.0) / temperature, np.arange(1, cosines.shape[1] + 1)
+        return np.where((1 + ranks * z > np.cumsum(z, axis=1)) & inside, ranks, 0).max(axis=1, initial=0)
+
+    return _gather(_cosines(queries, anchors, lambda block: _in_order(block, least(block))), sizes, most)
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -79,36 +98,54 @@ def unit(rows: np.ndarray) -> np.ndarray:
     return np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
 
 
-def _keys(queries: np.ndarray, anchors: np.ndarray) -> Iterator[torch.Tensor]:
-    """(b, m) int64 for block after block of queries: larger for a larger rounded cosine, and of equal ones for the earlier anchor; all different."""
+def _cosines(queries: np.ndarray, anchors: np.ndarray, look: Callable[[torch.Tensor], Found]) -> Iterator[Found]:
+    """What `look` finds in the (b, m) fp64 cosines of block after block of queries."""
     import torch
 
-    right, left = torch.from_numpy(unit(anchors)).T.contiguous(), torch.from_numpy(unit(queries))
+    right = torch.from_numpy(unit(anchors)).T
     size = int(np.clip(AT_ONCE // max(len(anchors), 1), 16, 1024))
-    places = PLACES - 1 - torch.arange(len(anchors))
-    for start in range(0, len(left), size):
-        block = left[start : start + size]
-        yield (block @ right).mul_(ROUND).round_().long().mul_(PLACES).add_(places)
+    starts = range(0, len(queries) if len(anchors) else 0, size)
+    yield from spread(lambda start: look(torch.from_numpy(unit(queries[start : start + size])) @ right), starts)
 
 
-def _first(keys: torch.Tensor, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """(b, k) places and cosines of the k largest keys, in order."""
-    top = keys.topk(k).values.numpy()
-    return PLACES - 1 - top % PLACES, (top // PLACES) / ROUND
+def _leaders(cosines: torch.Tensor, k: int) -> torch.Tensor:
+    """(b, k or less) large cosines of each row in falling order, not always the largest: the best of each lane, and of these the first k.
+
+    A pass of maxima costs a fraction of sorting out the largest; with eight lanes for each place few of the largest share one.
+    """
+    m = cosines.shape[1]
+    lanes = max(8 * k, LANES)
+    if m >= 2 * lanes:
+        even = m - m % lanes
+        best = cosines[:, :even].reshape(len(cosines), -1, lanes).amax(1)
+        best[:, : m - even] = best[:, : m - even].maximum(cosines[:, even:])
+        cosines = best
+    return cosines.topk(min(k, cosines.shape[1])).values
 
 
-def _supports(keys: torch.Tensor, temperature: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Of each row the support of sparsemax: k* = max{j : 1 + j·z_(j) > Σ_{i≤j} z_(i)}. A prefix decides where the test fails within it."""
-    total = keys.shape[1]
-    found: list[tuple[np.ndarray, np.ndarray] | None] = [None] * len(keys)
-    waiting, k = np.arange(len(keys)), min(128, total)
-    while len(waiting):
-        places, cosines = _first(keys[waiting] if len(waiting) < len(keys) else keys, k)
-        z = cosines / temperature
-        inside = 1 + np.arange(1, k + 1) * z > np.cumsum(z, axis=1)
-        sizes = np.where(inside, np.arange(1, k + 1), 0).max(axis=1)
-        done = (sizes < k) | (k == total)
-        for row in np.flatnonzero(done):
-            found[waiting[row]] = places[row, : sizes[row]], cosines[row, : sizes[row]]
-        waiting, k = waiting[~done], min(4 * k, total)
-    yield from (row for row in found if row is not None)
+def _in_order(cosines: torch.Tensor, least: torch.Tensor) -> Found:
+    """Of each row the (rounded) cosines from `least` on, the largest first and of equal ones the earlier anchor: their number (b,), places and values."""
+    import torch
+
+    rows, places = torch.nonzero(cosines >= least[:, None] - 3 / ROUND, as_tuple=True)
+    steps = (cosines[rows, places] * ROUND).round_().long()
+    keys = np.sort(((rows * (4 * ROUND) + 2 * ROUND - steps) * PLACES + places).numpy())
+    steps = 2 * ROUND - keys // PLACES % (4 * ROUND)
+    return torch.bincount(rows, minlength=len(cosines)).numpy(), keys % PLACES, steps / ROUND
+
+
+def _gather(blocks: Iterator[Found], size: Callable[[np.ndarray, np.ndarray], np.ndarray], most: int) -> Support:
+    """The first ones of each row: as many as `size` says of the (b, c) values in order and where there are any, and not more than `most` (0: no limit)."""
+    sizes, places, cosines = [], [], []
+    for counts, block_places, block_cosines in blocks:
+        inside = np.arange(counts.max(initial=0)) < counts[:, None]
+        z = np.full(inside.shape, -np.inf)
+        z[inside] = block_cosines
+        kept = size(z, inside)
+        kept = np.minimum(kept, most) if most else kept
+        first = (np.arange(inside.shape[1]) < kept[:, None])[inside]
+        sizes.append(kept)
+        places.append(block_places[first])
+        cosines.append(block_cosines[first])
+    ends = np.concatenate([[0], *sizes]).cumsum(dtype=np.int64)
+    return Support(ends, *(np.concatenate([np.zeros(0, kind), *part]) for part, kind in ((places, np.int64), (cosines, np.float64))))

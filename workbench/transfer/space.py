@@ -162,9 +162,6 @@ class Anchored(Filling):
     """The base of methods that describe new tokens by shared ones."""
 
     donor: ModelRef = Field("", description="A model of the target language whose embeddings say what the tokens mean, such as demo:ru-plm.")
-    vectors: TextRef = Field(
-        "", description="Where tokens are compared: a fastText .vec or .bin file, or a text to learn vectors from; empty: the donor's own embeddings."
-    )
 
     @property
     def name(self) -> str:
@@ -185,6 +182,14 @@ class Anchored(Filling):
                 f"{self.name} describes new tokens by shared ones, but the vocabularies share no token that it knows; use subtokens, or another donor."
             )
         return pairs
+
+
+class Compared(Anchored):
+    """The base of methods that find the shared tokens most like a new one, in word vectors or in the donor's table."""
+
+    vectors: TextRef = Field(
+        "", description="Where tokens are compared: a fastText .vec or .bin file, or a text to learn vectors from; empty: the donor's own embeddings."
+    )
 
     def compared_in(self, task: Task, donor: Donor | None) -> Space:
         """The word vectors if they are given, else the donor's table."""

@@ -36,6 +36,7 @@ class Transfer(Step):
 
     command: ClassVar[str] = "transfer"
     makes: ClassVar[str] = "model"
+    main: ClassVar[tuple[str, ...]] = ("model", "tokenizer")
     model: ModelRef = Field(description="The model whose vectors are carried over.")
     tokenizer: TokenizerRef = Field(description="The tokenizer it shall have.")
     method: AnyOf = Field(Subtokens(), description="How new vectors are made.", discriminator="method")
@@ -76,6 +77,7 @@ class Preview(Step):
 
     command: ClassVar[str] = "transfer.preview"
     heavy: ClassVar[bool] = False
+    main: ClassVar[tuple[str, ...]] = ("model", "tokenizer")
     model: ModelRef = Field(description="The model whose vectors would be carried over.")
     tokenizer: TokenizerRef = Field(description="The tokenizer it would have.")
     match: Match = Field(
