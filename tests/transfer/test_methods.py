@@ -235,3 +235,17 @@ def test_explaining_a_copy_asks_for_the_original(tmp_path: Path) -> None:
     (tmp_path / "copy" / "manifest.json").unlink()
     with pytest.raises(WorkbenchError, match="give the id of the original"):
         explain(tmp_path / "copy", "#5")
+
+
+def test_a_transfer_reports_what_its_method_is_worth(longer, aids, tmp_path: Path) -> None:
+    import workbench as wb
+
+    base = tiny.folder(tmp_path / "base")
+    made = wb.run(Transfer(model=base, tokenizer=longer[1], method=EVERY["salt"](aids), pad_to=64))
+    assert made.metrics["rows_after"] % 64 != 0  # tokens
+    assert Checkpoint.open(made.path).shape[0] % 64 == 0
+    assert made.metrics["report"]["filled"] == 30
+    assert {row["method"] for row in made.metrics["hidden"]} == {"salt", "mean", "focus", "omp", "global ridge"}
+    assert any("shared tokens" in warning for warning in made.metrics["warnings"])
+    assert "hidden" not in wb.run(Transfer(model=base, tokenizer=longer[1], method=EVERY["salt"](aids), judge=False)).metrics
+    assert "hidden" not in wb.run(Transfer(model=base, tokenizer=longer[1])).metrics  # subtokens know nothing that could be hidden
