@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 COPY, MIX, SHARED, DRAW, PRODUCT = range(5)
 KINDS = ("copy", "mix", "shared", "draw", "product")
 Role = Literal["input", "output"]
-PANEL = 1024  # columns combined at a time, on one thread
+PANEL = 512  # columns combined at a time, on one thread: bounds the memory
 
 
 @dataclass(frozen=True)
@@ -211,18 +211,18 @@ def _matrix(name: str, arrays: dict[str, np.ndarray], columns: int) -> scipy.spa
 
 
 def combine(mix: scipy.sparse.csr_array, table: torch.Tensor) -> torch.Tensor:
-    """(k, d) in fp64: only the source rows that occur are read from the (memory-mapped) table."""
+    """(k, d) in the dtype of the table, summed in fp64 and rounded once: only the source rows that occur are read from the (memory-mapped) table."""
     import torch
     from scipy.sparse import csr_array
 
     used, local = np.unique(mix.indices, return_inverse=True)
     rows = table[torch.from_numpy(used.astype(np.int64))]
     weights = csr_array((mix.data, local, mix.indptr), shape=(mix.shape[0], len(used)))
-    out = np.empty((mix.shape[0], table.shape[1]))
+    out = torch.empty((mix.shape[0], table.shape[1]), dtype=table.dtype)
 
     def panel(start: int) -> None:
-        out[:, start : start + PANEL] = weights @ rows[:, start : start + PANEL].double().numpy()
+        out[:, start : start + PANEL] = torch.from_numpy(np.ascontiguousarray(weights @ rows[:, start : start + PANEL].double().numpy()))
 
     for _ in spread(panel, range(0, table.shape[1], PANEL)):
         pass
-    return torch.from_numpy(out)
+    return out

@@ -37,13 +37,15 @@ def pursue(queries: np.ndarray, anchors: np.ndarray, k: int) -> Support:
     scale = a.norm(dim=1).median().clamp_min(1e-30)  # so that no donor's scale meets the limits of fp32
     a, e = a / scale, e / scale
     k = min(k, len(a))
-    whole = a @ a.T if len(a) <= WIDEST else None
-    gram = (lambda best: a[best] @ a.T) if whole is None else whole.__getitem__
+    whole, squares = a @ a.T if len(a) <= WIDEST else None, a.square().sum(1)
+
+    def gram(best: torch.Tensor, out: torch.Tensor) -> None:
+        torch.mm(a[best], a.T, out=out) if whole is None else torch.index_select(whole, 0, best, out=out)
 
     def part(start: int) -> list[np.ndarray]:
         block = e[start : start + TOGETHER]
         padded = torch.cat([block, block.new_zeros(TOGETHER - len(block), block.shape[1])])  # always one shape: always one order of summing
-        return _block(padded, a, gram, k)[: len(block)]
+        return _block(padded, a, squares, gram, k)[: len(block)]
 
     chosen = list(chain.from_iterable(spread(part, range(0, len(e), TOGETHER))))
     sizes = np.array([len(row) for row in chosen], dtype=np.int64)
@@ -51,11 +53,11 @@ def pursue(queries: np.ndarray, anchors: np.ndarray, k: int) -> Support:
     return Support(np.concatenate([[0], np.cumsum(sizes)]), places, _cosines(e, a, sizes, places))
 
 
-def _block(e: torch.Tensor, a: torch.Tensor, gram: Callable[[torch.Tensor], torch.Tensor], k: int) -> list[np.ndarray]:
+def _block(e: torch.Tensor, a: torch.Tensor, squares: torch.Tensor, gram: Callable[[torch.Tensor, torch.Tensor], None], k: int) -> list[np.ndarray]:
     """The rows chosen for each of a few vectors; u = A times the part of a chosen row that is orthogonal to those before."""
     import torch
 
-    rows, squares = torch.arange(len(e)), a.square().sum(1)
+    rows = torch.arange(len(e))
     inner = e @ a.T
     first = inner.abs().amax(1)
     active = first > 0
@@ -69,7 +71,9 @@ def _block(e: torch.Tensor, a: torch.Tensor, gram: Callable[[torch.Tensor], torc
             break
         before = u[:step, rows, best].T
         shares = before * scale[:, :step]
-        torch.baddbmm(gram(best)[:, None], shares[:, None], u[:step].transpose(0, 1), alpha=-1, out=u[step][:, None])
+        gram(best, u[step])
+        if step:
+            u[step][:, None].baddbmm_(shares[:, None], u[:step].transpose(0, 1), alpha=-1)
         left = squares[best] - (shares * before).sum(1)
         fresh = active & (left > 1e-6 * squares[best])  # else it is a combination of those chosen before
         scale[:, step] = torch.where(fresh, 1 / left.clamp_min(1e-30), 0.0)
@@ -85,12 +89,10 @@ def _best(inner: torch.Tensor, closed: torch.Tensor, picked: torch.Tensor, e: to
     import torch
 
     size = inner.abs().scatter_(1, closed, -1.0)
-    values, places = size.topk(min(2, size.shape[1]), dim=1)
-    best = places[:, 0].clone()
-    if values.shape[1] < 2:
-        return best
-    for row in torch.nonzero((values[:, 0] > 0) & (values[:, 1] > (1 - CLOSE) * values[:, 0]))[:, 0].tolist():
-        near = torch.nonzero(size[row] > (1 - CLOSE) * values[row, 0])[:, 0]
+    largest, best = size.max(1)
+    close = size > (1 - CLOSE) * largest[:, None]
+    for row in torch.nonzero((largest > 0) & (close.sum(1) > 1))[:, 0].tolist():
+        near = torch.nonzero(close[row])[:, 0]
         chosen = a[picked[row][picked[row] >= 0]].double()
         target = e[row].double()
         left = target - (torch.linalg.lstsq(chosen.T, target[:, None]).solution[:, 0] @ chosen if len(chosen) else 0)
