@@ -40,10 +40,27 @@ def test_all_run_the_same_course_and_the_control_always_runs(course: dict[str, o
     assert [row["method"] for row in made["summary"]] == ["original", "subtokens", "random"]
 
 
-def test_the_first_score_is_that_of_the_model_the_transfer_writes(course: dict[str, object], tmp_path: Path) -> None:
+def phi(place: Path) -> Path:
+    """A model whose head has a bias."""
+    from transformers import PhiConfig, PhiForCausalLM
+
+    tiny.tokenizer(place)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        sizes = {"hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "pad_token_id": 2}
+        made = PhiForCausalLM(PhiConfig(vocab_size=len(load(place)), bos_token_id=0, eos_token_id=1, **sizes))
+        made.lm_head.bias.data.normal_()
+    made.save_pretrained(place)
+    return place
+
+
+@pytest.mark.parametrize("other", [False, True], ids=["extended", "another tokenizer and a head bias"])
+def test_the_first_score_is_that_of_the_model_the_transfer_writes(course: dict[str, object], other: bool, tmp_path: Path) -> None:
     from workbench.evaluation.bits import bits_per_byte
     from workbench.models import open_model
 
+    if other:
+        course = course | {"model": phi(tmp_path / "phi"), "tokenizer": tiny.tokenizer(tmp_path / "other", texts=tiny.RUSSIAN)}
     raced = Race(**course | {"steps": (0,), "seeds": 1}, methods=("mean",)).run(tmp_path, wb.progress.Progress())
     written = wb.run(wb.transfer.Transfer(model=course["model"], tokenizer=course["tokenizer"], method={"method": "mean"}))
     model, tokenizer = open_model(written.path, "cpu", "fp32")
@@ -78,3 +95,16 @@ def test_the_summary_says_when_random_is_caught_up_with() -> None:
     assert found["a"] == {"method": "a", "at_start": 3, "at_end": 1.25, "low": 1, "high": 1.5, "steps_to_random": 10, "seeds": 2}
     assert found["random"]["steps_to_random"] == 20
     assert found["b"]["steps_to_random"] is None
+
+
+def test_every_row_may_learn(course: dict[str, object]) -> None:
+    """The source's padding id is another token's now, whose row must not stay frozen."""
+    from workbench.evaluation.racing import Course, _opened
+    from workbench.training.fitting import Settings
+
+    carry = Carry.open(course["model"], course["tokenizer"])
+    model, _ = _opened(carry, Course([], ["the bear"], [0], [0], Settings(1), 16), "cpu")
+    ids = torch.arange(len(carry.task.kept))[None, :60]
+    model.train()
+    model(input_ids=ids, labels=ids).loss.backward()
+    assert model.get_input_embeddings().weight.grad[:59].abs().sum(1).min() > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Callable
 from functools import partial
@@ -18,8 +19,9 @@ from workbench.errors import WorkbenchError
 from workbench.tokenizer import load, save
 from workbench.transfer import Clp, Focus, Ofa, Omp, Salt, Wechsel
 from workbench.transfer.base import MIX, Task
+from workbench.transfer.combining import combine_rows
 from workbench.transfer.hidden import GlobalRidge, hidden_overlap
-from workbench.transfer.similar import sparsemax, unit
+from workbench.transfer.similar import Support, sparsemax, unit
 from workbench.transfer.space import text_of
 from workbench.vocab import Vocabulary
 
@@ -178,6 +180,34 @@ def test_hidden_tokens_are_found_again_where_there_is_something_to_find(task: Ta
     assert sum(row["tokens"] for row in found if row["method"] == "salt" and row["script"] != "all") == score["salt"]["tokens"]
 
 
+def test_a_hidden_token_is_not_told(task: Task, donor: Make, aids: Aids) -> None:
+    """Neither as its own pieces nor as a twin that copies the same source row."""
+    table = numbers(task)
+    bare = np.where(np.arange(len(table))[:, None] % 3 == 0, 0, table)  # a third of the tokens is unknown to the donor
+    found = hidden_overlap(task, {"salt": Salt(donor=donor(bare), fallback="subtokens")})
+    assert found[0]["cosine"] < 0.5
+    chosen = task.anchors[:4, 1]
+    twin = task.new[0]
+    kept = task.kept.copy()
+    kept[twin] = kept[chosen[0]]
+    twins = Task(task.source, task.target, kept, task.rows).hiding(chosen)
+    assert not set(twins.anchors[:, 0]) & set(twins.off_limits)
+    assert twin not in twins.anchors[:, 1]
+
+
+def test_more_support_than_the_donor_is_wide() -> None:
+    rng = np.random.default_rng(0)
+    queries, anchors = rng.standard_normal((3, 10)), rng.standard_normal((40, 10))
+    support = Support(np.array([0, 40, 80, 120]), np.tile(np.arange(40), 3), np.zeros(120))
+    found = combine_rows(queries, anchors, support)
+    assert found.by_svd == 0
+    assert np.allclose(found.coefficients.reshape(3, 40), queries @ np.linalg.pinv(anchors), atol=1e-10)
+    anchors[:, 9] = anchors[:, 8]
+    flat = combine_rows(queries, anchors, support)
+    assert flat.by_svd == 3
+    assert np.allclose(flat.coefficients.reshape(3, 40), queries @ np.linalg.pinv(anchors), atol=1e-8)
+
+
 @pytest.mark.parametrize(
     ("method", "said"),
     [
@@ -212,7 +242,15 @@ def test_bad_donors_and_vectors(task: Task, donor: Make, aids: Aids, tmp_path: P
     (tmp_path / "cut.vec").write_text("2 3\na 1 2 3\nb 1\n")
     with pytest.raises(WorkbenchError, match="Line 3"):
         Focus(vectors=str(tmp_path / "cut.vec")).blend(task)
-    (tmp_path / "nan.vec").write_text("2 3\na 1 2 nan\n")
+    (tmp_path / "short.vec").write_text("9 3\na 1 2 3\n")
+    with pytest.raises(WorkbenchError, match="ends after 1 of 9 words"):
+        Focus(vectors=str(tmp_path / "short.vec")).blend(task)
+    packed = gzip.compress(b"2 3\na 1 2 3\nb 1 2 3\n")
+    for name, raw in (("cut.vec.gz", packed[:-6]), ("plain.vec.gz", b"2 3\na 1 2 3\n"), ("spoilt.vec.gz", packed[:12] + b"\xff" * 8 + packed[20:])):
+        (tmp_path / name).write_bytes(raw)
+        with pytest.raises(WorkbenchError, match="cannot be read to its end"):
+            Focus(vectors=str(tmp_path / name)).blend(task)
+    (tmp_path / "nan.vec").write_text("1 3\na 1 2 nan\n")
     with pytest.raises(WorkbenchError, match="no number"):
         Focus(vectors=str(tmp_path / "nan.vec")).blend(task)
     (tmp_path / "wide.vec").write_text("3 2\na 1 2\nb 3 4\nt 1 1\n")

@@ -274,3 +274,31 @@ def test_looser_matching_adds_copies_and_says_by_which_rule(chat: Path, tmp_path
         assert a != b
     with pytest.raises(WorkbenchError, match=r"no rule 'cases'.*case"):
         _ = Carry.open(chat, capitals, match="cases").task
+
+
+def test_a_token_with_several_roles_takes_the_row_of_the_first(tmp_path: Path) -> None:
+    """The mirror of one source token with two roles: here <|endoftext|> begins, ends and fills, and the source has a token for each."""
+    source = tiny.folder(tmp_path / "source")
+    place = tiny.tokenizer(tmp_path / "target", specials=["<|endoftext|>"])
+    save(wrap(load(place).backend_tokenizer, {f"{role}_token": "<|endoftext|>" for role in ("bos", "eos", "pad", "unk")}), place)
+    carry = Carry.open(source, place)
+    end = carry.target_vocabulary.roles["eos"]
+    assert carry.task.kept[end] == carry.source_vocabulary.roles["bos"]
+
+
+def test_a_full_disk_is_noticed_before_any_work_and_what_opens_is_whole(chat: Path, bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import shutil
+
+    class Never(Mean):
+        def blend(self, task: Any) -> Any:
+            raise AssertionError("worked before looking at the disk")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**6, 10**6, 0))
+        with pytest.raises(WorkbenchError, match="free"):
+            Carry.open(chat, bert).write(Never(), tmp_path)
+    monkeypatch.setattr("workbench.transfer.blends.Blend.save", lambda *_: (_ for _ in ()).throw(OSError("gone")))
+    with pytest.raises(OSError, match="gone"):
+        Carry.open(chat, bert).write(Mean(), tmp_path)
+    assert not list(tmp_path.glob("*.safetensors"))
+    assert not (tmp_path / "config.json").exists()

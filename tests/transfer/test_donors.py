@@ -46,6 +46,19 @@ def test_the_table_of_any_kind_of_model_is_found(kind: str, tmp_path: Path) -> N
     assert torch.equal(Donor.open(place).table, made.get_input_embeddings().weight)
 
 
+def test_a_row_that_is_borrowed_is_not_a_tokens_own(tmp_path: Path) -> None:
+    """A donor without capitals lends "bear" to "Bear": good to be imitated, not to imitate others with."""
+    from workbench.transfer.base import Task
+
+    texts = ["Bear bear BEAR bear Bear"] * 20
+    donor = tiny.model(tiny.tokenizer(tmp_path / "donor", texts=[text.lower() for text in texts]))
+    target = Vocabulary(load(tiny.tokenizer(tmp_path / "target", texts=texts)))
+    _, has, own = Donor.open(donor).rows(Task(target, target, np.full(target.size, -1), target.size))
+    big, small = target.find(" Bear"), target.find(" bear")
+    assert has[[big, small]].tolist() == [True, True]
+    assert own[[big, small]].tolist() == [False, True]
+
+
 def test_a_donor_that_is_none(tmp_path: Path) -> None:
     place = tiny.folder(tmp_path / "donor")
     (tmp_path / "empty").mkdir()

@@ -106,9 +106,10 @@ class _Made:
     def __init__(self, method: AnyMethod, carry: Carry) -> None:
         self.method, self.first = method, method.blend(carry.task)
 
-    def tables(self, carry: Carry, seed: int) -> tuple[torch.Tensor, torch.Tensor | None]:
+    def tables(self, carry: Carry, seed: int) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
         drawn = self.first.draw
-        return carry.tables(replace(self.first, draw=replace(drawn, seed=drawn.seed + seed)) if drawn else self.first)
+        blend = replace(self.first, draw=replace(drawn, seed=drawn.seed + seed)) if drawn else self.first
+        return *carry.tables(blend), carry.bias(blend)
 
 
 def _opened(carry: Carry, course: Course, device: str) -> tuple[PreTrainedModel, Row]:
@@ -119,6 +120,7 @@ def _opened(carry: Carry, course: Course, device: str) -> tuple[PreTrainedModel,
     model, tokenizer = open_model(carry.source.path, device, "fp32")
     score = _score(model, tokenizer, course)
     model.resize_token_embeddings(len(carry.task.kept), mean_resizing=False)
+    model.get_input_embeddings().padding_idx = None  # it is the source's, and would keep another token's row from learning
     return frozen_body(model), score
 
 
@@ -143,11 +145,13 @@ def _run(carry: Carry, model: PreTrainedModel, runner: Any, seed: int, course: C
     return rows
 
 
-def put_in(model: PreTrainedModel, first: torch.Tensor, second: torch.Tensor | None) -> None:
-    """Put tables (n, d) into a model of as many rows; the second is None where they are tied."""
+def put_in(model: PreTrainedModel, first: torch.Tensor, second: torch.Tensor | None, bias: torch.Tensor | None = None) -> None:
+    """Put tables (n, d) into a model of as many rows; the second is None where they are tied, the head's bias (n,) where there is none."""
     import torch
 
     with torch.no_grad():
+        if bias is not None:
+            model.get_output_embeddings().bias.copy_(bias)
         for module, table in ((model.get_input_embeddings(), first), (model.get_output_embeddings(), second)):
             if table is not None:
                 module.weight.copy_(table)

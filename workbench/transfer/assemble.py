@@ -97,27 +97,32 @@ class Carry:
         """Both new tables (n, d); the second is None for a tied model."""
         return blend.fill(self.source.input()), None if self.source.tied else blend.fill(self.source.output(), role="output")
 
+    def bias(self, blend: Blend) -> torch.Tensor | None:
+        """(n,) the head's bias, made as its rows are; None where it has none."""
+        name = self.source.bias_name
+        return None if name is None else blend.fill(self.source.tensor(name)[:, None], role="output")[:, 0].contiguous()
+
     def write(self, method: AnyMethod, out: Path, *, link: bool = False, pad_to: int = 1) -> dict[str, Any]:
         """Fill and write a model folder that `from_pretrained` opens, block by block; returns the counts and what the method reports.
 
-        `link`, `pad_to`: as `checkpoint.write` has them.
+        `link`, `pad_to`: as `checkpoint.write` has them. Raises WorkbenchError before any work where the disk has too little room.
         """
         from ..shards import Rows
         from ..tokenizer import save
 
+        shapes = [self._rows(table, lambda: iter(())) for table in (self.source.input(), *(() if self.source.tied else (self.source.output(),)))]
+        checkpoint.plan(self.source, out, *shapes, link=link, pad_to=pad_to)
         blend = method.blend(self.task)
         first = _Measured(blend, self.source.input())
         second = None if self.source.tied else self._rows(self.source.output(), lambda: blend.blocks(self.source.output(), role="output"))
-        replaced = {}
-        if (name := self.source.bias_name) is not None:
-            bias = blend.fill(self.source.tensor(name)[:, None], role="output")[:, 0]
-            replaced = {name: Rows.of(bias.contiguous()).padded(pad_to)}
+        replaced = {} if (bias := self.bias(blend)) is None else {self.source.bias_name: Rows.of(bias).padded(pad_to)}
+        # The model comes last: what opens is whole.
+        save(self.target_tokenizer, out)
+        blend.save(out / BLEND)
         written = checkpoint.write(
             self.source, out, self._rows(self.source.input(), first.blocks), second, config=self._config(), generation=self._generation(),
             replaced=replaced, link=link, pad_to=pad_to,
         )  # fmt: skip
-        save(self.target_tokenizer, out)
-        blend.save(out / BLEND)
         about = {"tied": self.source.tied, "norm_ratio": _ratio(first.lengths, self.task.new), "changes": list(self.changes), "by_rule": self.overlap.by_rule}
         return self.counts() | about | written | {"report": blend.report, "warnings": [] if self._same_pipeline() else misread(out, self.target_tokenizer)}
 
@@ -218,7 +223,8 @@ def kept_rows(source: Vocabulary, target: Vocabulary, rows: int, shared: Overlap
     shared = source.overlap(target) if shared is None else shared
     kept = np.full(target.size, -1, dtype=np.int64)
     kept[shared.pairs[:, 1]] = shared.pairs[:, 0]
-    for role, mine in target.roles.items():  # one source token may play two roles that are two tokens here
+    # One source token may play two roles that are two tokens here, and the other way about; then the first role counts: bos, eos, …
+    for role, mine in reversed(target.roles.items()):
         if role in source.roles:
             kept[mine] = source.roles[role]
     crowded = {*source.collisions, *target.collisions}

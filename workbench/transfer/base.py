@@ -58,7 +58,8 @@ class Task:
 
         Special tokens and byte pieces mean nothing by themselves, and stand for different things in two models.
         """
-        text = [int(i) for i in np.flatnonzero(self.kept[: self.target.size] >= 0) if self.target.identity(int(i)).kind == "text"]
+        open_ = np.flatnonzero((self.kept[: self.target.size] >= 0) & ~np.isin(self.kept[: self.target.size], self.off_limits))
+        text = [int(i) for i in open_ if self.target.identity(int(i)).kind == "text"]
         looser = [self.source.identity(int(self.kept[i])) != self.target.identity(i) for i in text]
         pairs = np.array([(self.kept[i], i) for i in text], dtype=np.int64).reshape(-1, 2)[np.argsort(looser, kind="stable")]
         return pairs[np.unique(pairs[:, 0], return_index=True)[1]]

@@ -66,12 +66,16 @@ def combine_rows(targets: np.ndarray, anchors: np.ndarray, support: Support, rid
         return mine[~good]
 
     hard += np.concatenate([np.zeros(0, np.int64), *spread(solve, batches)]).tolist()
-    for query in hard:
+
+    def solve_alone(query: int) -> bool:
         part, e = slice(support.ends[query], support.ends[query + 1]), torch.from_numpy(targets[query].astype(np.float64))
         rows = a[torch.from_numpy(support.anchors[part])]
-        solved = _by_svd(e, rows, ridge, affine)
+        wide = _more_than_wide(e, rows, ridge) if len(rows) > a.shape[1] and not affine else None
+        solved = _by_svd(e, rows, ridge, affine) if wide is None else wide
         c[part], residual[query] = solved.numpy(), _relative(solved @ rows - e, e)
-    return Combined(c, residual, conditioning, len(hard))
+        return wide is None
+
+    return Combined(c, residual, conditioning, sum(spread(solve_alone, hard)))
 
 
 def _buckets(sizes: np.ndarray) -> list[tuple[int, np.ndarray]]:
@@ -103,6 +107,19 @@ def _relative(off: torch.Tensor, e: torch.Tensor) -> torch.Tensor:
     """Length relative to that of e; NaN where there is nothing to be relative to."""
     lengths = e.norm(dim=-1)
     return (off.norm(dim=-1) / lengths).masked_fill_(lengths == 0, float("nan"))
+
+
+def _more_than_wide(e: torch.Tensor, rows: torch.Tensor, ridge: float) -> torch.Tensor | None:
+    """c = e·(AᵀA)⁻¹·Aᵀ, for more rows than they are wide; None where that is too ill-conditioned to be trusted."""
+    import torch
+
+    gram = rows.T @ rows
+    gram.diagonal().add_(ridge * float(gram.diagonal().sum()) / len(rows))
+    factor, failed = torch.linalg.cholesky_ex(gram)
+    spread = factor.diagonal()
+    if failed or (spread.min() / spread.max()) ** 2 < SMALLEST:
+        return None
+    return rows @ torch.cholesky_solve(e[:, None], factor)[:, 0]
 
 
 def _by_svd(e: torch.Tensor, rows: torch.Tensor, ridge: float, affine: bool) -> torch.Tensor:

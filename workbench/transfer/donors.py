@@ -83,8 +83,8 @@ class Donor:
                 found[rows] = self.table[np.array([pieces[row] for row in rows])].float().mean(1).numpy()
         if not np.isfinite(found).all():
             raise WorkbenchError(f"The donor {self.path} has rows that hold NaN or infinity; repair it, or choose another.")
-        has = found.any(axis=1)
-        return found, has, has & np.array([len(ids) == 1 for ids in pieces], dtype=bool)
+        has, known = found.any(axis=1), self.vocabulary.ids.keys()
+        return found, has, has & np.array([i < task.target.size and task.target.identity(i) in known for i in range(len(pieces))], dtype=bool)
 
     def _pieces(self, identity: Identity) -> list[int]:
         kind, word_start, raw = identity

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from ..corpus.scripts import script
 from ..errors import WorkbenchError
-from .base import PRODUCT, AnyMethod, Blend, Product, Task
+from .base import BLOCK, PRODUCT, AnyMethod, Blend, Product, Task
 from .focus import Focus
 from .mean import Mean
 from .omp import Omp
+from .similar import unit
 from .space import Anchored, Filling, text_of
 from .subtokens import Subtokens
 
+if TYPE_CHECKING:
+    import torch
+
 SHARE, MOST, FEWEST = 0.15, 1000, 10
 RESAMPLES = 1000
-BLOCK = 256
 
 
 class GlobalRidge(Anchored):
@@ -71,15 +74,14 @@ def hidden_overlap(task: Task, methods: Mapping[str, AnyMethod], share: float = 
         raise WorkbenchError(f"Only {len(anchors)} text tokens are shared, too few to hide some of them; the score needs about {round(FEWEST / share)}.")
     chosen = anchors[np.sort(rng.choice(len(anchors), count, replace=False))]
     table = task.tables("input")
-    used = table[: task.source.size].double().numpy()
-    truth = used[chosen[:, 0]]
+    truth = table[chosen[:, 0]].double().numpy()
     scripts = np.array([_script(text_of(task.target.identity(int(i)))) for i in chosen[:, 1]])
-    rows = []
-    for name, method in methods.items():
-        if isinstance(method, Subtokens):
-            continue
-        made = np.concatenate([part.double().numpy() for part in method.blend(task.hiding(chosen[:, 1])).blocks(table, ids=chosen[:, 1])])
-        cosine, rank = _compare(made, truth, used, chosen[:, 0])
+    rows, hiding = [], task.hiding(chosen[:, 1])
+    judged = {name: method for name, method in methods.items() if not isinstance(method, Subtokens)}
+    every = [np.concatenate([p.double().numpy() for p in method.blend(hiding).blocks(table, ids=chosen[:, 1])]) for method in judged.values()]
+    cosines = [(unit(made) * unit(truth)).sum(axis=1) for made in every]
+    ranks = _ranks(every, cosines, table[: task.source.size])
+    for name, made, cosine, rank in zip(judged, every, cosines, ranks, strict=True):
         ratio = np.linalg.norm(made, axis=1) / np.maximum(np.linalg.norm(truth, axis=1), 1e-30)
         for group in ("all", *sorted(set(scripts))):
             mine = np.ones(count, dtype=bool) if group == "all" else scripts == group
@@ -91,18 +93,15 @@ def hidden_overlap(task: Task, methods: Mapping[str, AnyMethod], share: float = 
     return rows
 
 
-def _compare(made: np.ndarray, truth: np.ndarray, table: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(n,) cosine with the truth; (n,) rank of the true row among all rows by cosine, 1 the best; of equal ones the true row comes last."""
-    from .similar import unit
-
-    made, truth, every = unit(made), unit(truth), unit(table)
-    rank = np.zeros(len(made), dtype=np.int64)
-    for start in range(0, len(made), BLOCK):
-        part = slice(start, start + BLOCK)
-        cosines = made[part] @ every.T
-        own = cosines[np.arange(len(cosines)), ids[part]]
-        rank[part] = (cosines >= own[:, None]).sum(axis=1)
-    return (made * truth).sum(axis=1), rank
+def _ranks(every: list[np.ndarray], cosines: list[np.ndarray], table: torch.Tensor) -> list[np.ndarray]:
+    """(n,) for each method the rank of the true row among all rows by cosine, 1 the best; of equal ones the true row comes last. One pass, in blocks."""
+    if not every:
+        return []
+    made, own = unit(np.concatenate(every)), np.concatenate(cosines)[:, None] - 1e-12  # as products are summed in another order
+    found = np.zeros(len(made), dtype=np.int64)
+    for start in range(0, len(table), BLOCK):
+        found += (made @ unit(table[start : start + BLOCK].double().numpy()).T >= own).sum(axis=1)
+    return np.split(found, len(every))
 
 
 def _script(text: str) -> str:

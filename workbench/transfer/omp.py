@@ -35,5 +35,6 @@ class Omp(Anchored):
         return self.finish(
             task, Blend.copies(task), new, mix=as_rows(task, new, support, anchors[:, 0], found.coefficients),
             similarity=as_rows(task, new, support, anchors[:, 0], support.cosines), residual=residual,
-            report={"composed": int((known & ~own)[new].sum()), "anchors": len(anchors), "residual_median": median, "solved_by_svd": found.by_svd} | sizes_report(support),
+            report={"composed": int((known & ~own)[new].sum()), "anchors": len(anchors), "residual_median": median, "solved_by_svd": found.by_svd}
+            | sizes_report(support),
         )  # fmt: skip

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from .base import Blend, Task
+from .base import BLOCK, Blend, Task
+from .blends import combine
 from .combining import Combined, combine_rows
 from .similar import Support, sparsemax
 from .space import Compared, as_rows, sizes_report
@@ -46,7 +47,7 @@ class Salt(Compared):
         new = task.new[known[task.new] & space.has[task.new]]
         support = sparsemax(space.vectors[new], space.vectors[anchors[:, 1]], self.temperature, self.k_max)
         found = combine_rows(rows[new], rows[anchors[:, 1]], support, self.ridge, self.center)
-        coefficients = {role: found.coefficients * self._scale(task, role, anchors[:, 0], support, found) for role in ("input", "output")}
+        coefficients = {role: found.coefficients * self._scale(task, role, new, anchors[:, 0], support, found) for role in ("input", "output")}
         residual = np.full(len(task.kept), np.nan)
         residual[new] = found.residual
         about = {"compared_in": space.how, "composed": int((known & ~own)[new].sum()), "anchors": len(anchors)} | _diagnostics(support, found)
@@ -57,18 +58,14 @@ class Salt(Compared):
             similarity=as_rows(task, new, support, anchors[:, 0], support.cosines), residual=residual, report=about,
         )  # fmt: skip
 
-    def _scale(self, task: Task, role: Literal["input", "output"], sources: np.ndarray, support: Support, found: Combined) -> Any:
+    def _scale(self, task: Task, role: Literal["input", "output"], new: np.ndarray, sources: np.ndarray, support: Support, found: Combined) -> Any:
         """(nnz,) factors that give each new row the median length of the source's rows; 1 unless asked for."""
         if self.norm == "as found" or task.tables is None or not len(support.anchors):
             return 1.0
-        from scipy.sparse import csr_array
-
-        table = task.tables(role)
-        lengths = table.float().norm(dim=1).numpy()
-        used = table[sources].double().numpy()
-        made = csr_array((found.coefficients, support.anchors, support.ends), shape=(len(support.sizes), len(used))) @ used
+        table, mix = task.tables(role), as_rows(task, new, support, sources, found.coefficients)
+        lengths = np.concatenate([table[start : start + BLOCK].float().norm(dim=1).numpy() for start in range(0, len(table), BLOCK)])
         wanted = np.median(lengths[lengths > 0])
-        mine = np.linalg.norm(made, axis=1)
+        mine = np.concatenate([combine(mix[new[start : start + BLOCK]], table).double().norm(dim=1).numpy() for start in range(0, len(new), BLOCK)])
         return np.repeat(np.divide(wanted, mine, out=np.ones_like(mine), where=mine > 0), support.sizes)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..vocab import Identity, Vocabulary
 
 DOCUMENTS = 20_000  # of a text, to learn vectors from
-_learned: weakref.WeakKeyDictionary[Vocabulary, dict[tuple[str, int], wordvectors.NGrams]] = weakref.WeakKeyDictionary()
+_learned: weakref.WeakKeyDictionary[Vocabulary, dict[tuple[str, int, int], wordvectors.NGrams]] = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -46,23 +46,23 @@ def in_words(vocabulary: Vocabulary, size: int, words: wordvectors.Words) -> Spa
 
 def words_of(reference: str, seed: int) -> wordvectors.Words:
     """Vectors of words from a .vec or .bin file, or learned from a text."""
-    return wordvectors.open_file(reference) if wordvectors.is_file(reference) else _of_text(reference, seed)
+    return wordvectors.open_file(reference) if wordvectors.is_file(reference) else _of_text(reference, seed, wordvectors.changed(reference))
 
 
 def bilingual_words(reference: str, seed: int) -> wordvectors.Words:
     """Vectors of words of two languages in one space: a file, or learned from parallel text by laying the two sides of a pair into each other."""
-    return wordvectors.open_file(reference) if wordvectors.is_file(reference) else _of_pairs(reference, seed)
+    return wordvectors.open_file(reference) if wordvectors.is_file(reference) else _of_pairs(reference, seed, wordvectors.changed(reference))
 
 
 @lru_cache(maxsize=2)
-def _of_text(reference: str, seed: int) -> wordvectors.NGrams:
+def _of_text(reference: str, seed: int, _changed: int) -> wordvectors.NGrams:
     from ..corpus import open as open_text
 
     return wordvectors.learn((words(text) for text in islice(open_text(reference).train, DOCUMENTS)), seed, f"word vectors learned from {reference}")
 
 
 @lru_cache(maxsize=1)
-def _of_pairs(reference: str, seed: int) -> wordvectors.NGrams:
+def _of_pairs(reference: str, seed: int, _changed: int) -> wordvectors.NGrams:
     from ..corpus import open_parallel
 
     def laid(source: list[str], target: list[str]) -> list[str]:
@@ -121,16 +121,16 @@ def _key(identity: Identity) -> str:
 
 def _from_text(vocabulary: Vocabulary, reference: str, seed: int) -> wordvectors.NGrams:
     """Learned once for a vocabulary and a text: several methods ask for the same."""
-    known = _learned.setdefault(vocabulary, {})
-    if (reference, seed) not in known:
+    known, key = _learned.setdefault(vocabulary, {}), (reference, seed, wordvectors.changed(reference))
+    if key not in known:
         from ..corpus import open as open_text
 
         def sentences() -> Iterator[list[str]]:
             for text in islice(open_text(reference).train, DOCUMENTS):
                 yield [_key(vocabulary.identity(i)) for i in vocabulary.backend.encode(text, add_special_tokens=False).ids]
 
-        known[reference, seed] = wordvectors.learn(sentences(), seed, f"vectors of tokens learned from {reference}")
-    return known[reference, seed]
+        known[key] = wordvectors.learn(sentences(), seed, f"vectors of tokens learned from {reference}")
+    return known[key]
 
 
 class Filling(Method):
@@ -147,7 +147,8 @@ class Filling(Method):
         """The blend, with the rows that were not `filled` drawn or made of their pieces, and their number reported."""
         open_rows, draw = np.setdiff1d(task.new, filled), None
         mix = no_mix(task) if mix is None else mix
-        if self.fallback == "subtokens":
+        # The pieces of a hidden token would be the hidden token.
+        if self.fallback == "subtokens" and not len(task.off_limits):
             pieces = subtoken_mix(task, rows=open_rows)
             mix, output_mix = mix + pieces, None if output_mix is None else output_mix + pieces
             start["kind"][open_rows] = MIX

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import gzip
 import struct
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
@@ -31,6 +33,14 @@ class Words(Protocol):
 
 def is_file(reference: str) -> bool:
     return reference.endswith(FILES)
+
+
+def changed(reference: str) -> int:
+    """When a file was last written; 0 for what is none. What is kept in memory goes by it."""
+    try:
+        return Path(reference).stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def open_file(reference: str) -> Words:
@@ -67,17 +77,19 @@ class Plain:
         return rows, rows.any(axis=1)
 
     def _lines(self) -> Iterator[tuple[str, Any]]:
-        with gzip.open(self.path, "rb") if self.path.suffix == ".gz" else self.path.open("rb") as file:
+        with reading(self.path) as file:
             header = file.readline().split()
             if len(header) != 2 or not all(part.isdigit() for part in header):
                 raise WorkbenchError(f"{self.path} does not begin with the number of words and of dimensions; give a .vec file in the form of word2vec.")
-            size = int(header[1])
+            size, number = int(header[1]), 1
             for number, line in enumerate(file, 2):
                 parts = line.rstrip().rsplit(b" ", size)
                 if len(parts) == size + 1:
                     yield parts[0].decode("utf-8", "replace"), lambda parts=parts, number=number: self._numbers(parts[1:], number)
                 elif line.strip():
                     raise WorkbenchError(f"Line {number} of {self.path} has not {size} numbers; download the file again.")
+            if number - 1 < int(header[0]):
+                raise WorkbenchError(f"{self.path} ends after {number - 1:,} of {int(header[0]):,} words; download it again.")
 
     def _numbers(self, parts: list[bytes], number: int) -> np.ndarray:
         try:
@@ -87,6 +99,16 @@ class Plain:
         if not np.isfinite(found).all():
             raise WorkbenchError(f"Line {number} of {self.path} holds something that is no number; download the file again.")
         return found
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[BinaryIO]:
+    """The bytes of a file, unpacked where it is gzipped. Raises WorkbenchError where it is damaged."""
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+            yield file
+    except (OSError, EOFError, zlib.error) as error:
+        raise WorkbenchError(f"{path} cannot be read to its end ({error}); download it again.") from None
 
 
 class NGrams:
