@@ -38,3 +38,12 @@ def real_data() -> Path:
     if not REAL or not Path(REAL).is_dir():
         pytest.skip("WORKBENCH_REAL_DATA names no folder of real data")
     return Path(REAL).resolve()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For runs on several processes: a file stays together, all browsers are one group, and the long ones come first."""
+    weight = {"browser": 0, "test_notebooks": 1, "test_real_journey": 2}
+    groups = {item: "browser" if item.get_closest_marker("browser") else item.path.stem for item in items}
+    for item, group in groups.items():
+        item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=lambda item: weight.get(groups[item], len(weight)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,16 @@ def test_an_index_that_points_elsewhere_is_refused(tmp_path: Path, name: str) ->
         Checkpoint.open(place)
 
 
+@pytest.mark.parametrize("name", ["model.norm.weight", "model.embed_tokens.weight"])
+def test_an_index_that_names_the_wrong_shard_is_refused(tmp_path: Path, name: str) -> None:
+    place = tiny.folder(tmp_path / "m", shards=True)
+    index = json.loads((place / checkpoint.INDEX).read_text())
+    index["weight_map"][name] = next(f for f in sorted(index["weight_map"].values()) if f != index["weight_map"][name])
+    (place / checkpoint.INDEX).write_text(json.dumps(index))
+    with pytest.raises(WorkbenchError, match=rf"places {name} in {index['weight_map'][name]}, which does not hold it"):
+        Checkpoint.open(place)
+
+
 def test_broken_folders_say_what_is_broken(tmp_path: Path) -> None:
     place = tiny.folder(tmp_path / "m", shards=True)
     source = Checkpoint.open(place)
@@ -173,8 +184,25 @@ def test_a_write_that_is_interrupted_opens_as_no_model(tmp_path: Path, monkeypat
     monkeypatch.setattr(store, "write_json", pull_the_plug)
     with pytest.raises(KeyboardInterrupt):
         checkpoint.write(source, tmp_path / "out", source.input(), source.output())
+    assert list((tmp_path / "out").iterdir()) == []
     with pytest.raises(WorkbenchError, match="holds no config"):
         Checkpoint.open(tmp_path / "out")
+
+
+@pytest.mark.parametrize("how", ["link", "copy", "rewrite"])
+@pytest.mark.parametrize("left", [Path.hardlink_to, Path.symlink_to])
+def test_links_that_a_killed_write_left_never_lead_into_the_source(tmp_path: Path, how: str, left: Callable[[Path, Path], None]) -> None:
+    source = llama(tmp_path, shards=True)
+    before = {p.name: p.read_bytes() for p in source.path.iterdir()}
+    (tmp_path / "out").mkdir()
+    for shard in {*source.shards.values(), source.path / "config.json"}:
+        left(tmp_path / "out" / ("generation_config.json" if shard.name == "config.json" else shard.name), shard)
+    left(tmp_path / "out" / checkpoint.TABLES, source.shards[source.input_name])
+    replaced = {n: 2 * source.tensor(n) for n in source.shards if "layers" in n} if how == "rewrite" else {}
+    checkpoint.write(source, tmp_path / "out", source.input(), source.output(), replaced=replaced, link=how == "link")
+    assert {p.name: p.read_bytes() for p in source.path.iterdir()} == before
+    made = Checkpoint.open(tmp_path / "out")
+    assert all(torch.equal(made.tensor(n), replaced.get(n, source.tensor(n))) for n in source.shards)
 
 
 def test_a_folder_that_holds_a_model_is_left_alone(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 INDEX = "model.safetensors.index.json"
 TABLES = "model-tables.safetensors"
+GENERATION = "generation_config.json"
 INPUT_NAMES = (
     "model.embed_tokens.weight", "transformer.wte.weight", "wte.weight", "gpt_neox.embed_in.weight", "embed_tokens.weight", "model.decoder.embed_tokens.weight",
     "transformer.word_embeddings.weight", "word_embeddings.weight", "language_model.model.embed_tokens.weight", "model.language_model.embed_tokens.weight",
@@ -195,17 +196,17 @@ def write(
                 link_or_copy(part.shard, out / part.name, link)
         shards.write(out / TABLES, made.tables)
         total = _verified(made, out)
+        weights = {n: part.name for part in made.parts for n in part.kept} | dict.fromkeys(made.tables, TABLES)
+        store.write_json(out / INDEX, {"metadata": {"total_size": total}, "weight_map": dict(sorted(weights.items()))})
+        generating = source.path / GENERATION
+        if generating.is_file() or generation:
+            before = read_json(generating) if generating.is_file() else {}
+            store.write_json(out / GENERATION, before | dict(generation or {}))
+        store.write_json(out / "config.json", _resized({**source.config, **(config or {})}, made.tables[source.input_name].shape[0], output is None))
     except BaseException:
-        for name in (TABLES, *(part.name for part in made.parts)):
+        for name in ("config.json", GENERATION, INDEX, TABLES, *(part.name for part in made.parts)):
             (out / name).unlink(missing_ok=True)
         raise
-    weights = {n: part.name for part in made.parts for n in part.kept} | dict.fromkeys(made.tables, TABLES)
-    store.write_json(out / INDEX, {"metadata": {"total_size": total}, "weight_map": dict(sorted(weights.items()))})
-    generating = source.path / "generation_config.json"
-    if generating.is_file() or generation:
-        before = read_json(generating) if generating.is_file() else {}
-        store.write_json(out / "generation_config.json", before | dict(generation or {}))
-    store.write_json(out / "config.json", _resized({**source.config, **(config or {})}, made.tables[source.input_name].shape[0], output is None))
     how = [part.how for part in made.parts]
     return {"bytes_written": made.bytes} | {
         f"shards_{said}": how.count(kind) for kind, said in (("link", "linked"), ("copy", "copied"), ("rewrite", "rewritten"))
@@ -263,6 +264,10 @@ def _shards(path: Path) -> dict[str, Path]:
         missing = sorted({f for f in weights.values() if not (path / f).is_file()})
         if missing:
             raise WorkbenchError(f"{path} lacks {missing[0]}, which its index names; download the model again.")
+        held = {f: header(path / f)[0] for f in set(weights.values())}
+        odd = next((n for n, f in weights.items() if n not in held[f]), None)
+        if odd is not None:
+            raise WorkbenchError(f"The index of {path} places {odd} in {weights[odd]}, which does not hold it; download the model again.")
         return {name: path / file for name, file in weights.items()}
     if any(path.glob("*.bin")):
         raise WorkbenchError(f"{path} has only pickled weights (.bin), which may run code; convert them to safetensors first.")

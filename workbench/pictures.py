@@ -107,6 +107,20 @@ def _evaluate(metrics: Mapping[str, Any]) -> go.Figure:
     return panels([plots.bits_per_byte(rows, name if len(texts) == 1 else "") for name, rows in texts.items()], list(texts), "Bits per byte (fewer is better)")
 
 
+def _race(metrics: Mapping[str, Any]) -> go.Figure:
+    from . import transferplots
+
+    return transferplots.race_course(metrics["rows"]).update_layout(width=NAMES + 2 * PANEL)
+
+
+def _lep(metrics: Mapping[str, Any]) -> go.Figure:
+    from . import transferplots
+
+    if not any("r2_map" in (metrics.get(which) or {}) for which in ("input", "output")):
+        raise WorkbenchError("The variant swap fits no map, so there is nothing to draw; use overlap or conversion.")
+    return transferplots.lep_fit(metrics).update_layout(width=NAMES + PANEL)
+
+
 def _named(rows: Sequence[Row], thing: str) -> list[Row]:
     """The rows with paths named by their ends: what tells two files apart stands there."""
     names = refs.short_names(row[key] for row in rows for key in (thing, "text"))
@@ -122,4 +136,10 @@ def _grouped(rows: Sequence[Row]) -> dict[str, list[Row]]:
     return found
 
 
-FIGURES: dict[str, Callable[[Mapping[str, Any]], Any]] = {"fertility": _fertility, "fertility.sweep": _sweep, "evaluate": _evaluate}
+FIGURES: dict[str, Callable[[Mapping[str, Any]], Any]] = {
+    "fertility": _fertility,
+    "fertility.sweep": _sweep,
+    "lep": _lep,
+    "evaluate": _evaluate,
+    "race": _race,
+}

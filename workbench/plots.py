@@ -181,8 +181,12 @@ def loss(metrics: Iterable[Row]) -> go.Figure:
     return curves({"loss": [(m["step"], m["loss"]) for m in metrics if "step" in m and "loss" in m]}, "Training loss", "loss per token")
 
 
-def convergence(metrics: Iterable[Row]) -> go.Figure:
-    """Bits per byte of held-out text while training: every key that speaks of bits per byte becomes a line."""
+def convergence(metrics: Iterable[Row] | Any) -> go.Figure:
+    """Bits per byte of held-out text while training, from metric events: every key that speaks of it becomes a line. Or those of a race, from its result."""
+    if hasattr(metrics, "summary"):
+        from .transferplots import race_course
+
+        return race_course(metrics)
     series: dict[str, list[tuple[float, float]]] = {}
     for m in metrics:
         for key, value in m.items():

@@ -103,7 +103,10 @@ def described(rows: Rows) -> dict[str, Any]:
 
 
 def write(target: Path, tensors: Mapping[str, Rows], rest: Path | None = None, dropped: Iterable[str] = ()) -> None:
-    """Write a safetensors file in a stream: `tensors`, and what the file `rest` holds beside them and the `dropped`."""
+    """Write a safetensors file in a stream: `tensors`, and what the file `rest` holds beside them and the `dropped`.
+
+    What has the name already gives way: to write into it would be to write into the source, where it is a link that an interrupted write left.
+    """
     theirs, metadata, start = header(rest) if rest else ({}, {"format": "pt"}, 0)
     kept = sorted((n for n in theirs if n not in {*dropped, *tensors}), key=lambda n: theirs[n]["data_offsets"][0])
     entries = {n: (theirs[n], theirs[n]["data_offsets"][1] - theirs[n]["data_offsets"][0]) for n in kept}
@@ -115,6 +118,7 @@ def write(target: Path, tensors: Mapping[str, Rows], rest: Path | None = None, d
         at += size
     text = json.dumps(head).encode()
     text += b" " * (-len(text) % 8)
+    target.unlink(missing_ok=True)
     with target.open("wb") as new:
         new.write(struct.pack("<Q", len(text)) + text)
         if rest:
@@ -160,8 +164,10 @@ def link_or_copy(source: Path, target: Path, link: bool = False) -> bool:
     """A hard link where nobody edits the file or `link` asks for it, else a copy (of shared blocks where the file system can); whether it is a link.
 
     A link is checked by device and inode, a copy by a hash taken while reading the source. Raises WorkbenchError where the copy differs.
+    What has the target's name already gives way, as in `write`.
     """
     real = source.resolve()
+    target.unlink(missing_ok=True)
     if (link and same_disk(real, target.parent)) or may_link(real, target.parent):
         with suppress(OSError):  # a file system without links
             os.link(real, target)

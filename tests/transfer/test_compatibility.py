@@ -45,3 +45,9 @@ def test_sizes_ties_and_trained_layers_are_reported(tmp_path) -> None:
     assert found["bytes_needed"] > 2 * found["rows_after"] * 16 * 4
     with pytest.raises(WorkbenchError, match="base model has width 16 but the adapted model 32"):
         check(tmp_path, base=base, adapted=tiny.folder(tmp_path / "wide", width=32), instruct=base)
+
+
+def test_tables_of_zeros_are_an_error_not_a_fit(tmp_path) -> None:
+    base = tiny.folder(tmp_path / "base")
+    with pytest.raises(WorkbenchError, match="Only 0 rows of the input table could be used"):
+        check(tmp_path, base=base, adapted=base, instruct=retable(base, tmp_path / "zero", lambda t, _: torch.zeros_like(t)))

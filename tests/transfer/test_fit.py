@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from workbench.transfer.fit import FINE, Gram, choose_ridge, estimated_condition, held_out_fit, solve
+from workbench.transfer.fit import FINE, Gram, choose_ridge, estimated_condition, held_out_fit, predicting, solve
 
 
 def pairs(rows: int, width: int, seed: int, rank: int | None = None) -> tuple[torch.Tensor, torch.Tensor]:
@@ -101,3 +101,20 @@ def test_products_in_fp32_are_exact_enough_for_tables_of_16_bits(power: int) -> 
     assert (e @ single.x - wanted).norm() < 0.2 * rounding
     if power == 0:
         assert (single.x - double.x).norm() / double.x.norm() < 1e-6
+
+
+def test_a_ridge_that_rounding_exceeds_is_not_chosen_and_still_solves() -> None:
+    generator = torch.Generator().manual_seed(0)
+    a = (torch.randn(300, 256, generator=generator) + torch.randn(256, generator=generator)).bfloat16()[:200]
+    b = (a.float() + 0.05 * torch.randn(a.shape, generator=generator)).bfloat16()
+    train, choose = (Gram.of([(a[part].float(), b[part].float())], 256) for part in (slice(160), slice(160, 200)))
+    # What products in fp32 do to the smallest eigenvalue, made plain: it lies below zero by more than the least λ.
+    train.aa.diagonal().sub_(1e-5 * float(train.aa.diagonal().mean()))
+    assert choose_ridge(train, choose) > 0
+    lost = 1e-6 * float(train.aa.diagonal().mean())
+    fitted = solve(train, lost)
+    values, vectors = torch.linalg.eigh(train.aa)
+    assert values[0] < -lost
+    shrunk = vectors * (values.clamp(min=0) + lost) @ vectors.T
+    assert torch.allclose(fitted.y, torch.linalg.solve(shrunk, train.ac), rtol=1e-6, atol=1e-9)
+    assert torch.equal(predicting(train, lost), fitted.y)

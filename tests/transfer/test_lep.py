@@ -267,3 +267,22 @@ def test_ridge_is_judged_on_rows_that_did_not_choose_it(world) -> None:
     assert [p.rows for p in parts] == [sum(i % 10 in which for i in range(rows.shape[0])) for which in (range(8), [8], [9])]
     _, report = trio.map("conversion", "input", auto_ridge=True)
     assert (report["rows"], report["held_out_rows"]) == (rows.shape[0], parts[2].rows)
+
+
+def test_a_chosen_ridge_in_few_alike_rows_of_16_bits_is_found_in_fp64(tmp_path) -> None:
+    """Products in fp32 leave eigenvalues below zero there, by more than the smallest λ of the grid."""
+    generator, width = torch.Generator().manual_seed(1), 384
+    mean = torch.randn(width, generator=generator)
+    base = tiny.folder(tmp_path / "plain", width=width, layers=1, dtype="bfloat16")
+    base = retable(base, tmp_path / "base", lambda t, _: (0.02 * (torch.randn(t.shape, generator=generator) + mean)).bfloat16())
+    instruct = retable(base, tmp_path / "instruct", lambda t, _: (t.float() * (1 + 0.05 * torch.randn(t.shape, generator=generator))).bfloat16())
+    _, report = Trio.open(base, base, instruct).map("conversion", "input", auto_ridge=True)
+    assert (report["precision"], report["solver"]) == ("float64", "ridge")
+
+
+@pytest.mark.parametrize("kept", [0, 9])
+def test_rows_that_are_zero_make_no_perfect_fit(tmp_path, kept) -> None:
+    base = tiny.folder(tmp_path / "base")
+    empty = retable(base, tmp_path / "empty", lambda t, _: torch.cat([t[: 5 + kept], torch.zeros_like(t[5 + kept :])]))  # 5 specials before
+    with pytest.raises(WorkbenchError, match=r"Only \d rows of the input table could be used, the others are zero"):
+        Trio.open(base, base, empty).map("overlap", "input")

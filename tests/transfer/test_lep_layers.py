@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from workbench.progress import Progress
 from workbench.tokenizer import load, save
 from workbench.transfer import layers
 from workbench.transfer.lep import Lep
+from workbench.transfer.lora import Adapter
 
 TABLES = ("model.embed_tokens.weight", "lm_head.weight")
 
@@ -88,6 +90,35 @@ def test_a_table_alone_may_be_all_that_an_adapted_folder_has(models, tmp_path) -
     assert run(tmp_path / "out", **models, adapted=adapted)[1]["layers_changed"] == 0
 
 
+def renamed(model: Path, change: object) -> Path:
+    """The model with its tensors under other names; those that `change` calls "" are gone."""
+    file = model / "model.safetensors"
+    save_file({change(n): t for n, t in load_file(file).items() if change(n)}, file, metadata={"format": "pt"})
+    return model
+
+
+@pytest.mark.parametrize("role", ["base", "adapted", "instruct"])
+def test_a_model_saved_without_the_outer_name_loses_nothing(tmp_path, role) -> None:
+    """As AutoModel saves it."""
+    made = {n: tiny.folder(tmp_path / n, tied=True, seed=5 * (n == "instruct")) for n in ("base", "adapted", "instruct")}
+    edited(made["adapted"], lambda n, t: t + 1 if "up_proj" in n else t)
+    plain, report = run(tmp_path / "out", **made)
+    renamed(made[role], lambda n: n.removeprefix("model."))
+    found, again = run(tmp_path / "again", **made)
+    assert report["layers_changed"] == again["layers_changed"] == 2
+    for name in plain.shards:
+        assert torch.equal(found.tensor(name.removeprefix("model.") if role == "instruct" else name), plain.tensor(name))
+
+
+def test_layers_that_an_adapted_model_lacks_are_named(models, tmp_path) -> None:
+    adapted = renamed(tiny.folder(tmp_path / "adapted"), lambda n: n.replace("up_proj", "w3"))
+    with pytest.raises(WorkbenchError, match=r"lacks model\.layers\.0\.mlp\.up_proj\.weight of the base model \(2 tensors in all\)"):
+        run(tmp_path / "out", **models, adapted=adapted)
+    buffered = tiny.folder(tmp_path / "buffered")
+    save_file(load_file(buffered / "model.safetensors") | {"model.rotary_emb.inv_freq": torch.ones(2)}, buffered / "model.safetensors", {"format": "pt"})
+    assert run(tmp_path / "older", base=buffered, instruct=models["instruct"], adapted=models["base"])[1]["layers_changed"] == 0
+
+
 ADAPTERS = {
     "layers": {"target_modules": ["q_proj", "up_proj"]},
     "rslora and patterns": {"target_modules": ["q_proj"], "use_rslora": True, "rank_pattern": {"layers.0.self_attn.q_proj": 2}, "alpha_pattern": {"q_proj": 3}},
@@ -151,3 +182,27 @@ def test_adapters_that_are_no_sum_say_so(models, tmp_path) -> None:
     (tmp_path / "deep" / "config.json").unlink()
     with pytest.raises(WorkbenchError, match=r"changes model\.layers\.2\.self_attn\.q_proj, which .* lacks"):
         run(tmp_path / "out2", **models, adapted=foreign)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_adapter_that_names_no_model_is_over_the_base_whatever_the_current_folder_holds(models, tmp_path, monkeypatch) -> None:
+    folder, _ = adapter(models["base"], tmp_path / "lora", target_modules=["q_proj"])
+    config = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps(config | {"base_model_name_or_path": ""}))
+    monkeypatch.chdir(models["instruct"])
+    base = Checkpoint.open(models["base"])
+    assert Adapter.open(folder, base).under is base
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_an_adapter_learnt_joins_the_tensors_of_a_base_saved_without_the_outer_name(tmp_path) -> None:
+    base, under = tiny.folder(tmp_path / "base"), edited(tiny.folder(tmp_path / "under"), lambda n, t: t + 1 if "q_proj" in n else t)
+    folder, merged = adapter(under, tmp_path / "lora", target_modules=["q_proj"])
+    before = Checkpoint.open(base)
+    wanted = {n: merged[n] - before.tensor(n) for n in before.shards if "q_proj" in n}
+    renamed(base, lambda n: n.removeprefix("model."))
+    instruct = tiny.folder(tmp_path / "instruct", seed=5)
+    made, report = run(tmp_path / "out", base=base, instruct=instruct, adapted=folder)
+    assert report["layers_changed"] == len(wanted) == 2
+    for name, delta in wanted.items():
+        assert torch.allclose(made.tensor(name) - Checkpoint.open(instruct).tensor(name), delta, atol=1e-5)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from threading import Lock
+from time import sleep
+
 import numpy as np
 import pytest
 import torch
@@ -164,3 +167,38 @@ def test_pursuit_stops_when_nothing_is_left() -> None:
     made = dict(zip(support.anchors.tolist(), found.coefficients.round(6).tolist(), strict=True))
     assert made[3] == 2
     assert made[5] == -1
+
+
+@given(st.integers(1, 4096), st.integers(1, 10**6), st.sampled_from([4, 8]))
+def test_pursuit_stays_in_its_room_unless_one_vector_fills_it(k: int, m: int, itemsize: int) -> None:
+    together, at_once = pursuit.sizes_of(k, m, itemsize)
+    assert 1 <= together <= pursuit.TOGETHER
+    assert together * at_once * k * m * itemsize <= pursuit.ROOM or together == at_once == 1
+
+
+def test_little_room_means_fewer_blocks_at_a_time_and_the_same_supports(monkeypatch: pytest.MonkeyPatch, threads) -> None:
+    queries, anchors = random(40, 130, 24, 3)
+    wanted = pursue(queries, anchors, 9)
+    real, running, most, lock = pursuit._block, 0, 0, Lock()
+
+    def counted(*given: object) -> list[np.ndarray]:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        try:
+            sleep(0.01)  # long enough for the others to come
+            return real(*given)
+        finally:
+            with lock:
+                running -= 1
+
+    threads(4)
+    monkeypatch.setattr(pursuit, "_block", counted)
+    monkeypatch.setattr(pursuit, "ROOM", 2 * 3 * 13 * 130 * 8)
+    monkeypatch.setattr(pursuit, "SHARE", 3 * 13 * 130 * 8)
+    assert pursuit.sizes_of(9, 130, 8) == (3, 2)
+    found = pursue(queries, anchors, 9)
+    assert most == 2
+    assert (found.ends == wanted.ends).all()
+    assert (found.anchors == wanted.anchors).all()

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 sys.path.insert(0, str(Path(__file__).parent))
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
-from served import served  # noqa: E402 - beside this file
-
-CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-PICTURES = os.environ.get("WORKBENCH_PICTURES")  # a folder for screenshots of every page
+from clicking import BROWSER, expect, go, number, picture, run, section
 
 QUESTION = "Анна живёт в Москве. Мартин живёт в Париже. Где живёт Мартин?"
-# The numbers of a line on the Training page, as plotly drew them.
-DRAWN = """window.drawn = (name) => [...document.querySelectorAll("#page-training .js-plotly-plot")]
-  .flatMap((figure) => figure.data ?? []).filter((line) => line.name === name).flatMap((line) => [...(line.y?._inputArray ?? line.y)])"""
 # A reply may be over before this process can look: Esc is pressed in the page, once a side can be stopped.
 ESCAPE = """() => {
   const button = document.querySelector("#stop-a");
@@ -32,79 +19,7 @@ ESCAPE = """() => {
   new MutationObserver(press).observe(button, { attributes: true });
 }"""
 
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium was found; install it to run the browser tests")]
-expect = playwright.expect
-expect.set_options(timeout=120_000)
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("app-home")
-
-
-@pytest.fixture(scope="module")
-def address(home: Path) -> Iterator[str]:
-    with served(home, {}) as where:
-        yield where
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        started = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield started
-        started.close()
-
-
-@pytest.fixture
-def page(browser: Any, address: str) -> Iterator[Any]:
-    """A fresh tab on the app. Afterwards: no page error, and nothing was asked of any other machine."""
-    opened = browser.new_page(viewport={"width": 1280, "height": 900})
-    opened.set_default_timeout(120_000)
-    errors: list[str] = []
-    outside: list[str] = []
-    opened.on("pageerror", lambda error: errors.append(str(error)))
-    opened.on("request", lambda r: outside.append(r.url) if not r.url.startswith((address, "data:", "blob:")) else None)
-    opened.add_init_script(DRAWN)
-    opened.goto(address)
-    opened.wait_for_selector("#run-recipe")
-    expect(opened.locator("#machine")).to_contain_text("GiB")  # the first look at the home folder has come back
-    yield opened
-    opened.close()
-    assert errors == []
-    assert outside == []
-
-
-def go(page: Any, name: str) -> None:
-    page.get_by_role("tab", name=name, exact=True).first.click()
-    expect(page.locator(f"#page-{name.lower()}")).to_be_visible()
-
-
-def picture(page: Any, name: str) -> None:
-    if PICTURES:
-        page.wait_for_timeout(1_500)
-        page.screenshot(path=str(Path(PICTURES) / f"{name}.png"), full_page=True)
-
-
-def run(page: Any, slug: str, seconds: float = 300) -> str:
-    """Press a run button and wait until the job it started is done; returns the job's id."""
-    box = page.locator(f"#status-{slug} .job")
-    before = box.get_attribute("data-job") if box.count() else ""
-    expect(page.locator(f"#run-{slug}")).to_be_enabled()
-    page.locator(f"#run-{slug}").click()
-    page.wait_for_function(
-        """([slug, before]) => {
-          const job = document.querySelector(`#status-${slug} .job.done, #status-${slug} .job.failed`);
-          return job && job.dataset.job !== before;
-        }""",
-        arg=[slug, before or ""], timeout=seconds * 1000,
-    )  # fmt: skip
-    assert "done" in box.get_attribute("class"), box.inner_text()
-    return box.get_attribute("data-job")
-
-
-def number(page: Any, within: str, label: str, value: object) -> None:
-    page.locator(within).get_by_label(label, exact=True).first.fill(str(value))
+pytestmark = BROWSER
 
 
 def test_the_first_journey_with_clicks(page: Any) -> None:
@@ -143,7 +58,8 @@ def test_the_first_journey_with_clicks(page: Any) -> None:
     expect(page.locator("#preview-result")).to_contain_text("kept")
     run(page, "transfer")
     expect(page.locator("#transfer-result")).to_contain_text("subtokens")
-    page.locator("#why-token textarea, #why-token input").first.fill("#1600")
+    section(page, "transfer", "Why this vector?")
+    page.locator("#why-token input").fill("#1600")
     page.click("#why-ask")
     expect(page.locator("#why-result")).to_contain_text("=")
     picture(page, "5-transfer")
@@ -165,6 +81,7 @@ def test_the_first_journey_with_clicks(page: Any) -> None:
     picture(page, "6-training")
 
     go(page, "Transfer")
+    section(page, "transfer", "LEP")
     run(page, "lep")
     expect(page.locator("#lep-result")).to_contain_text("conversion")
     expect(page.locator("#chain li.there")).to_have_count(6)
@@ -189,7 +106,7 @@ def test_the_first_journey_with_clicks(page: Any) -> None:
 
 def look_inside(page: Any) -> None:
     """The other sections of the Tokenizer page: chips and their stories, the vocabulary, and the steps."""
-    section(page, "Explore")
+    section(page, "tokenizer", "Explore")
     expect(page.locator("#explore-chips .chip-row")).to_have_count(2)
     expect(page.locator("#explore-chips .chip.new").first).to_be_visible()
     page.locator("#explore-text textarea").fill("Мартин <b>жив</b>ёт в Париже 🐻 ё")
@@ -206,7 +123,7 @@ def look_inside(page: Any) -> None:
     assert first > second  # from the right
     picture(page, "3-tokenizer")
 
-    section(page, "Vocabulary")
+    section(page, "tokenizer", "Vocabulary")
     expect(page.locator("#vocabulary-summary")).to_contain_text("200 new")
     page.locator("#vocabulary-state").get_by_label("new", exact=True).click()
     expect(page.locator("#vocabulary-summary")).to_contain_text(": 200 tokens fit")
@@ -214,13 +131,9 @@ def look_inside(page: Any) -> None:
     expect(page.locator("#vocabulary-life")).to_contain_text("new; was")
     picture(page, "3-tokenizer-vocabulary")
 
-    section(page, "Step through")
+    section(page, "tokenizer", "Step through")
     expect(page.locator("#trace-steps .joining").first).to_be_visible()
     picture(page, "3-tokenizer-steps")
-
-
-def section(page: Any, name: str) -> None:
-    page.locator("#tokenizer-sections").get_by_role("tab", name=name, exact=True).click()
 
 
 def chat(page: Any) -> None:
@@ -296,7 +209,8 @@ def test_a_reload_during_a_job_goes_on_showing_it_and_stop_works(page: Any) -> N
 
 def test_a_mistake_is_one_sentence(page: Any) -> None:
     go(page, "Transfer")
-    page.locator("#why-token textarea, #why-token input").first.fill("слово")
+    section(page, "transfer", "Why this vector?")
+    page.locator("#why-token input").fill("слово")
     field = page.locator("#why-model input")
     field.fill("no-such-model")
     field.press("Enter")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -13,7 +13,10 @@ from ..progress import Progress
 from ..specs import ModelRef, Step
 from . import layers
 from .lep import HOPELESS, Propagation
-from .trio import Side, Trio, Which, check_finite
+from .trio import Side, Trio, Which, check_finite, check_used
+
+if TYPE_CHECKING:
+    import torch
 
 DIRECTIONS = 64  # random directions of the instruct rows that are predicted: enough for R², and the product is thin
 JUDGED = 512
@@ -77,17 +80,22 @@ def sampled_fit(trio: Trio, which: Which) -> dict[str, Any]:
     used = (a != 0).any(1) & (b != 0).any(1)
     c = (b - a)[used]
     a, b = a[used], b[used]
+    check_used(len(a), which)
     judge = torch.zeros(len(a), dtype=torch.bool)
     judge[:: max(len(a) // min(JUDGED, max(len(a) // 5, 1)), 1)] = True
-    found: dict[str, Any] = {"r2_swap": float(1 - c[judge].square().sum() / b[judge].square().sum()), "r2_map": None, "rows": len(a)}
+    found: dict[str, Any] = {"r2_swap": 1 - _squares(c[judge]) / max(_squares(b[judge]), 1e-300), "r2_map": None, "rows": len(a)}
     if found["r2_swap"] < HOPELESS and int((~judge).sum()) > width:
         towards = torch.randn(width, min(DIRECTIONS, width), generator=torch.Generator().manual_seed(0))
         known, wanted = a[~judge], (c @ towards)
         gram = (known.T @ known).double()
         gram.diagonal().add_(1e-6 * float(gram.diagonal().mean()))  # against sums in fp32
         y = torch.linalg.solve(gram, (known.T @ wanted[~judge]).double()).float()
-        found["r2_map"] = float(1 - (a[judge] @ y - wanted[judge]).square().sum() / (b[judge] @ towards).square().sum())
+        found["r2_map"] = 1 - _squares(a[judge] @ y - wanted[judge]) / max(_squares(b[judge] @ towards), 1e-300)
     return found
+
+
+def _squares(x: torch.Tensor) -> float:
+    return float(x.double().square().sum())
 
 
 def _rows(side: Side, which: Which, ids: np.ndarray) -> Any:

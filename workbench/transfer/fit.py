@@ -95,6 +95,8 @@ def solve(gram: Gram, ridge: float = 0.0, min_norm: bool = False) -> Map:
     X = I + A⁺(B − A); with full column rank this is the least-squares X itself, by Cholesky of AᵀA. Elsewhere (the factor fails, or
     the condition of AᵀA is above 1e10) the eigenvectors of AᵀA give A⁺. `ridge` λ > 0 gives X = I + (AᵀA + λI)⁻¹Aᵀ(B − A);
     `min_norm` the literal A⁺B. The report states the condition and rank of AᵀA without λ.
+
+    With products in fp32 rounding can leave AᵀA + λI with an eigenvalue below zero; then λ is added to the eigenvalues, those below zero taken as zero.
     """
     import torch
 
@@ -104,8 +106,8 @@ def solve(gram: Gram, ridge: float = 0.0, min_norm: bool = False) -> Map:
     about = {"rank": width, "width": width, "rows": gram.rows, "condition": condition, "ridge": ridge}
     if condition <= ILL and not ridge:
         return Map(torch.cholesky_solve(gram.ac, factor), about | {"solver": "cholesky"})
-    if condition <= ILL:
-        return Map(_ridge(gram, ridge), about | {"solver": "ridge"})
+    if condition <= ILL and (y := _ridge(gram, ridge)) is not None:
+        return Map(y, about | {"solver": "ridge"})
     values, vectors = torch.linalg.eigh(gram.aa)
     values = values.clamp(min=0)
     top = float(values[-1])
@@ -113,7 +115,8 @@ def solve(gram: Gram, ridge: float = 0.0, min_norm: bool = False) -> Map:
     kept = values > max(width, 256) * torch.finfo(torch.float64).eps * top
     about |= {"rank": int(kept.sum()), "condition": float(top / values[0]) if values[0] > 0 else float("inf")}
     if ridge:
-        return Map(_ridge(gram, ridge), about | {"solver": "ridge"})
+        y = _ridge(gram, ridge)
+        return Map(vectors @ ((vectors.T @ gram.ac) / (values[:, None] + ridge)) if y is None else y, about | {"solver": "ridge"})
     inverse = torch.where(kept, 1 / values.clamp(min=torch.finfo(torch.float64).tiny), torch.zeros_like(values))
     y = vectors @ (inverse[:, None] * (vectors.T @ gram.ac))
     if not min_norm:
@@ -123,12 +126,14 @@ def solve(gram: Gram, ridge: float = 0.0, min_norm: bool = False) -> Map:
     return Map(y - lost @ lost.T, about | {"solver": "minimum norm"})
 
 
-def _ridge(gram: Gram, ridge: float) -> torch.Tensor:
+def _ridge(gram: Gram, ridge: float) -> torch.Tensor | None:
+    """Y of a λ > 0; None where rounding of the products exceeds it, so that there is no Cholesky factor."""
     import torch
 
     shrunk = gram.aa.clone()
     shrunk.diagonal().add_(ridge)
-    return torch.cholesky_solve(gram.ac, torch.linalg.cholesky(shrunk))
+    factor, failed = torch.linalg.cholesky_ex(shrunk)
+    return None if failed else torch.cholesky_solve(gram.ac, factor)
 
 
 def estimated_condition(aa: torch.Tensor, factor: torch.Tensor) -> float:
@@ -152,10 +157,17 @@ def estimated_condition(aa: torch.Tensor, factor: torch.Tensor) -> float:
 
 
 def choose_ridge(train: Gram, choose: Gram) -> float:
-    """The λ, of a grid scaled by the mean eigenvalue, with the least error on the rows `choose`, which `train` lacks."""
+    """The λ, of a grid scaled by the mean eigenvalue, with the least error on the rows `choose`, which `train` lacks.
+
+    A λ that rounding of the products exceeds is out of the question: where products in fp32 make one so, the condition asks for fp64 anyway.
+    """
     scale = float(train.aa.diagonal().mean())
-    grid = [0.0, *(scale * 10.0**power for power in range(-6, 4))]
-    return min(grid, key=lambda ridge: choose.error(predicting(train, ridge)))
+
+    def error(ridge: float) -> float:
+        y = _ridge(train, ridge) if ridge else solve(train).y
+        return float("inf") if y is None else choose.error(y)
+
+    return min([0.0, *(scale * 10.0**power for power in range(-6, 4))], key=error)
 
 
 def predicting(train: Gram, ridge: float = 0.0, min_norm: bool = False, well: bool = False) -> torch.Tensor:
@@ -163,7 +175,8 @@ def predicting(train: Gram, ridge: float = 0.0, min_norm: bool = False, well: bo
     import torch
 
     if ridge:
-        return _ridge(train, ridge)
+        y = _ridge(train, ridge)
+        return solve(train, ridge).y if y is None else y
     if well:
         factor, failed = torch.linalg.cholesky_ex(train.aa)
         if not failed:

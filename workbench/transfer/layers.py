@@ -5,7 +5,8 @@ LEP assumes the layers of the instruct model; a base that was adapted with LoRA,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,33 +21,58 @@ if TYPE_CHECKING:
 
 PIECE = 1 << 22
 SAMPLES, SAMPLE = 16, 4096  # pieces and bytes of a tensor that are compared first: whatever training touches moves nearly all of it
+# transformers saves a model under one of these names before its layers, or none: it depends on the class that it was loaded as.
+OUTER = re.compile(r"^((language_)?model\.|transformer\.)+")
+# Made from the config when a model is built; older releases stored them as well.
+BUFFERS = ("inv_freq", "_cached", ".masked_bias", ".attn.bias", ".attention.bias")
 NUMBERS = 1 << 24  # numbers of a tensor that are added at a time: 64 MB in fp32
 
 
+def same_names(names: Iterable[str], model: Checkpoint) -> dict[str, str]:
+    """The model's own names of these tensors, where it has them: the same, or the same but for what stands before the layers."""
+    inner = {OUTER.sub("", name): name for name in model.shards}
+    found = {name: name if name in model.shards else inner.get(OUTER.sub("", name)) for name in names}
+    return {name: mine for name, mine in found.items() if mine is not None}
+
+
+def _body(model: Checkpoint) -> list[str]:
+    """Names of all tensors but the tables, the head's bias and what the config gives."""
+    inner = ((name, OUTER.sub("", name)) for name in sorted(model.shards))
+    heads = {*OUTPUT_NAMES, *(OUTER.sub("", name) for name in OUTPUT_NAMES), OUTER.sub("", model.input_name)}
+    return [name for name, short in inner if short not in heads and re.sub("bias$", "weight", short) not in heads and not name.endswith(BUFFERS)]
+
+
 def changed(base: Checkpoint, adapted: Checkpoint, thorough: bool = True) -> list[str]:
-    """Names of the tensors, tables left out, that both have in one shape and that differ in their bytes.
+    """The base's names of the tensors, tables left out, that differ in their bytes; an adapted model without any layers changed none.
+
+    Raises WorkbenchError where the adapted model has some layers, but not all, or of other shapes.
 
     One file under two names is not read, and neither are the tables. Of the others first a sample of each tensor is compared; only where that is
     equal, and `thorough`, the rest.
     """
-    tables = {*OUTPUT_NAMES, base.input_name, adapted.input_name}
-    heads: dict[Path, tuple[dict, int]] = {}
+    if not _body(adapted):
+        return []
+    names, heads = _body(base), dict[Path, tuple[dict, int]]()
+    theirs_of = same_names(names, adapted)
+    if missing := [name for name in names if name not in theirs_of]:
+        raise WorkbenchError(
+            f"{adapted.path} lacks {missing[0]} of the base model ({len(missing)} tensors in all), so what its layers learnt would be lost; "
+            "save the adapted model whole, with the names of the base's tensors."
+        )
     found = []
-    for name in sorted(base.shards):
-        if name in tables or name not in adapted.shards or name.removesuffix("bias") + "weight" in OUTPUT_NAMES:
-            continue
-        files = base.shards[name], adapted.shards[name]
+    for name, other in theirs_of.items():
+        files = base.shards[name], adapted.shards[other]
         for file in files:
             if file not in heads:
                 tensors, _, start = header(file)
                 heads[file] = tensors, start
-        (mine, first), (theirs, second) = ((heads[f][0][name], heads[f][1]) for f in files)
+        (mine, first), (theirs, second) = ((heads[f][0][n], heads[f][1]) for f, n in zip(files, (name, other), strict=True))
         if files[0].samefile(files[1]):
             continue
         if mine["shape"] != theirs["shape"]:
             raise WorkbenchError(f"{name} is {mine['shape']} in the base model but {theirs['shape']} in the adapted one; LEP needs models of one size.")
         if mine["dtype"] != theirs["dtype"]:
-            if not _equal_numbers(base.tensor(name), adapted.tensor(name)):
+            if not _equal_numbers(base.tensor(name), adapted.tensor(other)):
                 found.append(name)
             continue
         size = mine["data_offsets"][1] - mine["data_offsets"][0]
@@ -80,7 +106,7 @@ def between(base: Checkpoint, adapted: Checkpoint, names: list[str]) -> dict[str
     def delta(old: torch.Tensor, new: torch.Tensor, low: int, high: int) -> torch.Tensor:
         return new[low:high].float() - old[low:high].float()
 
-    return {name: partial(delta, base.tensor(name), adapted.tensor(name)) for name in names}
+    return {name: partial(delta, base.tensor(name), adapted.tensor(other)) for name, other in same_names(names, adapted).items()}
 
 
 def added(instruct: Checkpoint, deltas: Mapping[str, Delta], scale: float) -> dict[str, Rows]:
@@ -88,7 +114,8 @@ def added(instruct: Checkpoint, deltas: Mapping[str, Delta], scale: float) -> di
 
     Raises WorkbenchError where the instruct model lacks one of them.
     """
-    missing = next((name for name in deltas if name not in instruct.shards), None)
+    named = same_names(deltas, instruct)
+    missing = next((name for name in deltas if name not in named), None)
     if missing is not None:
         raise WorkbenchError(f"The adapted model's training changed {missing}, which the instruct model lacks; use a layer scale of 0 to leave it out.")
 
@@ -100,6 +127,6 @@ def added(instruct: Checkpoint, deltas: Mapping[str, Delta], scale: float) -> di
 
     made = {}
     for name, delta in deltas.items():
-        tensor = instruct.tensor(name)
-        made[name] = Rows(tuple(tensor.shape), tensor.dtype, partial(blocks, tensor, delta))
+        tensor = instruct.tensor(named[name])
+        made[named[name]] = Rows(tuple(tensor.shape), tensor.dtype, partial(blocks, tensor, delta))
     return made

@@ -150,7 +150,10 @@ class Propagation:
         base, adapted = self.trio.base.checkpoint, self.trio.adapted
         names = [] if adapted.checkpoint.path.samefile(base.path) else layers.changed(base, adapted.checkpoint)
         found = layers.between(base, adapted.checkpoint, names)
-        for name, more in (adapted.adapter.deltas() if adapted.adapter else {}).items():
+        learnt = adapted.adapter.deltas() if adapted.adapter else {}
+        ours = layers.same_names(learnt, base)
+        for theirs, more in learnt.items():
+            name = ours.get(theirs, theirs)
             found[name] = partial(_sum, found[name], more) if name in found else more
         return found
 

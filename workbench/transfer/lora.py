@@ -43,8 +43,8 @@ class Adapter:
         config = read_json(path / CONFIG, f"{path} holds no {CONFIG}; give the folder that peft saved.")
         if not (path / WEIGHTS).is_file():
             raise WorkbenchError(f"{path} holds no {WEIGHTS}; save the adapter as safetensors.")
-        named = Path(str(config.get("base_model_name_or_path") or ""))
-        under = Checkpoint.open(named) if (named / "config.json").is_file() else base
+        named = str(config.get("base_model_name_or_path") or "").strip()  # empty is the current folder to Path
+        under = Checkpoint.open(named) if named and (Path(named) / "config.json").is_file() else base
         made = cls(path, config, under)
         plain = {"peft_type": "LORA", "bias": "none", "use_dora": False, "lora_bias": False}
         odd = next((f"{what} {config[what]!r}" for what in plain if config.get(what, plain[what]) != plain[what]), None)

@@ -56,11 +56,11 @@ def asked(data: Any, references: list[str]) -> tuple[str, int]:
 
 
 def opened(reference: str) -> Tracer:
-    return _opened(reference, _stamp(reference))
+    return _opened(reference, stamp(reference))
 
 
 def compared(reference: str, base: str) -> Comparison:
-    return _compared(reference, base, _stamp(reference), _stamp(base))
+    return _compared(reference, base, stamp(reference), stamp(base))
 
 
 @lru_cache(maxsize=8)
@@ -73,7 +73,7 @@ def _compared(reference: str, base: str, *_: Stamp) -> Comparison:
     return compare(opened(reference).vocabulary, opened(base).vocabulary)
 
 
-def _stamp(reference: str) -> Stamp:
+def stamp(reference: str) -> Stamp:
     """What tells that the file, or a file of the folder, at a path has been replaced; () for what is no path, which never changes."""
     try:
         place = Path(reference).expanduser()
@@ -86,7 +86,7 @@ def _stamp(reference: str) -> Stamp:
 def sample(text: str) -> tuple[str, ...] | None:
     """Some documents of a text; None where there is none to read."""
     try:
-        return _sample(text, _stamp(text)) if text else None
+        return _sample(text, stamp(text)) if text else None
     except WorkbenchError:  # a data set that needs a connection, a file that is gone: the biography does without
         return None
 

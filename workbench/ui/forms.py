@@ -26,11 +26,16 @@ class Field:
 
 
 class Form:
-    """The knobs of a step as components. `suggest` says which link of the chain a reference starts with."""
+    """The knobs of a step as components. `suggest` says which link of the chain a knob ("donor", or of one variant "salt.vectors") starts with."""
 
-    def __init__(self, step: type[Step], suggest: Suggest | None = None, hide: tuple[str, ...] = (), first: tuple[str, ...] = (), columns: int = 2) -> None:
+    def __init__(
+        self, step: type[Step], suggest: Suggest | None = None, hide: tuple[str, ...] = (), first: tuple[str, ...] = (), columns: int = 2,
+        unseen: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
+        """`hide`: knobs that are left out. `unseen`: knobs whose component is there, but set by something else on the page (cards for a choice)."""
         self.step = step
         self.suggest = dict(suggest or {})
+        self.unseen = unseen
         shown = [k for k in knobs(step) if k.name not in hide and not _fixed(k)]
         shown.sort(key=lambda k: first.index(k.name) if k.name in first else len(first))
         plain = [k for k in shown if not k.advanced and not k.variant]
@@ -44,6 +49,11 @@ class Form:
     @property
     def inputs(self) -> list[gr.components.Component]:
         return [f.component for f in self.fields]
+
+    @property
+    def edits(self) -> list[Any]:
+        """The events after which the form holds something else. A choice of variants may be set by the page, and only `change` tells of that."""
+        return [f.component.change if _is_tag(f.knob) else f.component.input for f in self.fields]
 
     @property
     def followers(self) -> list[Field]:
@@ -72,7 +82,9 @@ class Form:
         for start in range(0, len(shown), columns):
             with gr.Row(equal_height=False):
                 for knob in shown[start : start + columns]:
-                    self.fields.append(Field(knob, draw(knob, f"{slug(self.step)}-{knob.name}")))
+                    component = draw(knob, "-".join(filter(None, (slug(self.step), knob.variant, knob.name))))
+                    component.visible = "hidden" if knob.name in self.unseen else component.visible
+                    self.fields.append(Field(knob, component))
 
     def _draw_variants(self, shown: list[Knob]) -> None:
         """The knobs of a nested choice stand in one group a variant; only the chosen one is seen."""
@@ -81,13 +93,17 @@ class Form:
             for variant in tag.choices:
                 mine = [k for k in shown if k.variant == variant and k.path[-2] == tag.name]
                 with gr.Column(visible=variant == tag.default) as group:
-                    self._draw_rows(mine, 2)
+                    self._draw_rows([k for k in mine if not k.advanced], 2)
+                    if advanced := [k for k in mine if k.advanced]:
+                        with gr.Accordion(f"Advanced: {variant}", open=False):
+                            self._draw_rows(advanced, 2)
                 groups.append(group)
             chosen = tag.choices
             if any(any(k.variant == v for k in shown) for v in chosen):
-                self.component(tag.name).input(
-                    lambda value, chosen=chosen: [gr.update(visible=v == value) for v in chosen], self.component(tag.name), groups, show_progress="hidden",
-                    api_visibility="private",
+                picker = self.component(tag.name)  # see Shell.quiet for why the spinner that is not shown has a place
+                picker.change(
+                    lambda value, chosen=chosen: [gr.update(visible=v == value) for v in chosen], picker, groups, show_progress="hidden",
+                    show_progress_on=picker, api_visibility="private",
                 )  # fmt: skip
 
 

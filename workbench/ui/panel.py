@@ -17,6 +17,7 @@ from .forms import Form, slug
 from .messages import guarded
 
 if TYPE_CHECKING:
+    from ..specs import Step
     from .shell import Shell
 
 WORDS = {
@@ -62,6 +63,12 @@ def recent(commands: tuple[str, ...] = (), limit: int = 40) -> list[Snapshot]:
     return [snapshot(j) for j in found]
 
 
+def metrics_of(job: str, command: str) -> dict[str, Any]:
+    """The metrics of a job that has ended well, else {}."""
+    found = next((s for s in recent((command,)) if s.id == job), None)
+    return found.result["metrics"] if found and found.result else {}
+
+
 _done: dict[str, Snapshot] = {}
 
 
@@ -94,14 +101,15 @@ class JobPanel:
     """Run and stop buttons, a progress bar and the log of the newest job of `commands`.
 
     `finished` is a State that changes to the id of a job that has just ended well (also after a reload): pages hang their
-    results on it. `live(snapshot)` may give updates of `outputs` while the job goes on.
+    results on it. `live(snapshot)` may give updates of `outputs` while the job goes on. `check(step)` may raise WorkbenchError
+    before a job is started.
     """
 
     def __init__(
         self, shell: Shell, form: Form, label: str, live: Callable[[Snapshot], list[Any]] | None = None,
-        outputs: list[gr.components.Component] | None = None,
+        outputs: list[gr.components.Component] | None = None, check: Callable[[Step], None] | None = None,
     ) -> None:  # fmt: skip
-        self.form, self.live, self.outputs, self.label = form, live, outputs or [], label
+        self.form, self.live, self.outputs, self.label, self.check = form, live, outputs or [], label, check
         self.commands = (form.step.command,)
         with gr.Row(elem_classes="run-row"):
             self.run = gr.Button(label, variant="primary", scale=0, min_width=190, elem_id=f"run-{slug(form.step)}")
@@ -118,7 +126,10 @@ class JobPanel:
         return [self.status, self.run, self.stop, self.finished, *self.outputs]
 
     def submit(self, *values: Any) -> str:
-        jobs.submit(self.form.read(*values))
+        step = self.form.read(*values)
+        if self.check:
+            self.check(step)
+        jobs.submit(step)
         return self.view(self.newest())
 
     def ask_to_stop(self) -> str:

@@ -39,7 +39,7 @@ class Shell:
         def edited(before: dict[int, list[Any]], *values: Any) -> list[Any]:
             return [before | {number: list(values)}, code_html(form.code(*values))]
 
-        gr.on([c.input for c in form.inputs], edited, [self.edited, *form.inputs], [self.edited, block], trigger_mode="always_last", **self.quiet)
+        gr.on(form.edits, edited, [self.edited, *form.inputs], [self.edited, block], trigger_mode="always_last", **self.quiet)
 
     def connect(self, blocks: gr.Blocks, side: sidebar.Sidebar) -> None:
         """One clock for all panels and the sidebar; references follow the chain.
@@ -95,7 +95,7 @@ def _values(form: Form, edited: list[Any] | None, offered: dict[Any, Any]) -> li
 
 def _suggested(form: Form, picker: Field, now: chain.Chain) -> Any:
     """What the chain offers for a reference, as one value or as a list, whichever the knob takes."""
-    suggest = form.suggest.get(picker.knob.name)
+    suggest = form.suggest.get(f"{picker.knob.variant}.{picker.knob.name}") or form.suggest.get(picker.knob.name)
     value = suggest(now) if suggest else None
     if picker.knob.many:
         return [v for v in ([value] if isinstance(value, str) else value or []) if v]

@@ -59,9 +59,13 @@ def css() -> str:
 
 
 # Esc stops what is being generated; the choice to see code survives a reload; a narrow window starts without the sidebar, which would cover it.
+# A figure whose tab was hidden while the window changed learns of it when it is shown.
 SCRIPT = """() => {
   document.addEventListener('keydown', (event) => {
     if (event.key === 'Escape') document.querySelectorAll('.stop-on-escape').forEach((b) => { if (!b.disabled) b.click(); });
+  });
+  document.addEventListener('click', (event) => {
+    if (event.target.closest('[role=tab]')) setTimeout(() => window.dispatchEvent(new Event('resize')), 200);
   });
   if (localStorage.getItem('workbench-code') === 'on') document.body.classList.add('show-code');
   const fold = (tries) => {

@@ -10,7 +10,7 @@ from ... import plots, refs, steps
 from ..chain import Chain
 from ..forms import Form
 from ..messages import empty, guarded, notes, numbers
-from ..panel import JobPanel, recent
+from ..panel import JobPanel, metrics_of
 from ..shell import Shell
 from ..tables import Table, drawn, figure
 
@@ -56,7 +56,7 @@ def _measured(shell: Shell) -> None:
     by_script = Table("By script", "fertility-by-script", 320)
 
     def show(job: str) -> list[Any]:
-        metrics = result(job)
+        metrics = metrics_of(job, "fertility")
         rows = named(metrics, "rows")
         drawings = per_text(rows)[:CHARTS]
         drawings += [None] * (CHARTS - len(drawings))
@@ -78,7 +78,7 @@ def _measured(shell: Shell) -> None:
         ]
 
     def choose(job: str, kind: str, text: str | None) -> Any:
-        rows = [row for row in named(result(job), "histograms") if row["histogram"] == kind and row["text"] == text]
+        rows = [row for row in named(metrics_of(job, "fertility"), "histograms") if row["histogram"] == kind and row["text"] == text]
         return drawn(plots.histogram(rows, kind, text or "") if rows else None)
 
     shown = [
@@ -102,7 +102,7 @@ def _swept(shell: Shell) -> None:
     table = Table("Cost by vocabulary size", "vocabulary-sizes")
 
     def show(job: str) -> list[Any]:
-        metrics = result(job, "fertility.sweep")
+        metrics = metrics_of(job, "fertility.sweep")
         knee = metrics.get("knee")
         cards = {"new tokens at the knee": knee["new"], "tokens per word": knee["tokens_per_word"], "MB of tables": knee["table_mb"]} if knee else {}
         rows = metrics.get("rows", [])
@@ -117,12 +117,6 @@ def _swept(shell: Shell) -> None:
 
 def demo_tokens(chain: Chain) -> int | None:
     return DEMO_TOKENS if chain.source.startswith("demo:") else None
-
-
-def result(job: str, command: str = "fertility") -> dict[str, Any]:
-    """The metrics of a job that has ended well."""
-    found = next((s for s in recent((command,)) if s.id == job), None)
-    return found.result["metrics"] if found and found.result else {}
 
 
 def named(metrics: dict[str, Any], key: str) -> list[dict[str, Any]]:

@@ -1,0 +1,57 @@
+"""What browser tests share: where Chromium is, and the few things one does on every page."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None)
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+PICTURES = os.environ.get("WORKBENCH_PICTURES")  # a folder for screenshots of every page
+BROWSER = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium was found; install it to run the browser tests")]
+
+expect = playwright.expect
+expect.set_options(timeout=120_000)
+
+
+def go(page: Any, name: str) -> None:
+    page.get_by_role("tab", name=name, exact=True).first.click()
+    expect(page.locator(f"#page-{name.lower()}")).to_be_visible()
+
+
+def section(page: Any, of: str, name: str) -> None:
+    """One of the tabs within a page."""
+    page.locator(f"#{of}-sections").get_by_role("tab", name=name, exact=True).click()
+
+
+def picture(page: Any, name: str) -> None:
+    if PICTURES:
+        page.wait_for_timeout(1_500)
+        page.screenshot(path=str(Path(PICTURES) / f"{name}.png"), full_page=True)
+
+
+def run(page: Any, slug: str, seconds: float = 300) -> str:
+    """Press a run button and wait until the job it started is done; returns the job's id."""
+    box = page.locator(f"#status-{slug} .job")
+    before = box.get_attribute("data-job") if box.count() else ""
+    expect(page.locator(f"#run-{slug}")).to_be_enabled()
+    page.locator(f"#run-{slug}").click()
+    page.wait_for_function(
+        """([slug, before]) => {
+          const job = document.querySelector(`#status-${slug} .job.done, #status-${slug} .job.failed`);
+          return job && job.dataset.job !== before;
+        }""",
+        arg=[slug, before or ""], timeout=seconds * 1000,
+    )  # fmt: skip
+    assert "done" in box.get_attribute("class"), box.inner_text()
+    return box.get_attribute("data-job")
+
+
+def number(page: Any, within: str, label: str, value: object) -> None:
+    page.locator(within).get_by_label(label, exact=True).first.fill(str(value))
