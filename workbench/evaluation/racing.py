@@ -60,6 +60,7 @@ def race(carry: Carry, methods: Mapping[str, AnyMethod], course: Course, progres
         raise WorkbenchError(f"No method can run: {found.notes[0]}")
     model, original = _opened(carry, course, device)
     found.rows.append({"method": ORIGINAL, "seed": 0, "step": 0} | original)
+    progress.metric(step=0, **{f"bits_per_byte_{ORIGINAL}": original["bits_per_byte"]})
     total = len(runners) * len(course.seeds)
     for n, (name, seed) in enumerate((name, seed) for name in runners for seed in course.seeds):
         part = progress.part(0.1 + 0.9 * n / total, 0.1 + 0.9 * (n + 1) / total)

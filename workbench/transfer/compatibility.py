@@ -80,7 +80,7 @@ def sampled_fit(trio: Trio, which: Which) -> dict[str, Any]:
     used = (a != 0).any(1) & (b != 0).any(1)
     c = (b - a)[used]
     a, b = a[used], b[used]
-    check_used(len(a), which)
+    check_used([len(a)], which)
     judge = torch.zeros(len(a), dtype=torch.bool)
     judge[:: max(len(a) // min(JUDGED, max(len(a) // 5, 1)), 1)] = True
     found: dict[str, Any] = {"r2_swap": 1 - _squares(c[judge]) / max(_squares(b[judge]), 1e-300), "r2_map": None, "rows": len(a)}

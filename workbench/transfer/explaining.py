@@ -172,7 +172,8 @@ class Origin:
         elif not rows:
             text = f"{shown} is made of nothing: a row of zeros"
         else:
-            text = f"{shown} = " + " + ".join(f"{r['weight']:.3g}·{r['token']}" for r in rows[:8]) + (f" + … ({terms} in all)" if terms > 8 else "")
+            said = " + ".join(f"{r['weight']:.3g}·{r['token']}" for r in rows[:8]).replace("+ -", "− ")
+            text = f"{shown} = {said}" + (f" + … ({terms} in all)" if terms > 8 else "")
         return text if moved is None else f"{text}. It has moved since: the cosine with the vector that the transfer made is {moved:.3f}."
 
 

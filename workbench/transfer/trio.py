@@ -186,7 +186,7 @@ class Trio:
         short = all(side.table(which).dtype.itemsize == 2 for side in (self.base, self.instruct))
         for dtype in (torch.float32, torch.float64)[0 if short else 1 :]:
             train, *rest = self.grams(rows, which, dtype, 3 if auto_ridge else 2, progress or Progress())
-            check_used(train.rows + sum(part.rows for part in rest) if all(part.rows for part in (train, *rest)) else 0, which)
+            check_used([part.rows for part in (train, *rest)], which)
             ridge = choose_ridge(train, rest[0]) if auto_ridge else 0.0
             judge = rest.pop()
             for part in rest:
@@ -216,11 +216,11 @@ def combined(mix: scipy.sparse.csr_array, side: Side, which: Which, dtype: torch
     return torch.from_numpy(weights @ dense.numpy())
 
 
-def check_used(rows: int, which: Which) -> None:
-    """Raise WorkbenchError where so few rows are not zero that a fit would agree with anything."""
-    if rows < PARTS:
+def check_used(parts: list[int], which: Which) -> None:
+    """Raise WorkbenchError where so few rows are not zero, or none in one of the parts, that a fit would agree with anything."""
+    if sum(parts) < PARTS or not all(parts):
         raise WorkbenchError(
-            f"Only {rows} rows of the {which} table could be used, the others are zero in the base or the instruct model; download these models again."
+            f"Only {sum(parts)} rows of the {which} table could be used, the others are zero in the base or the instruct model; download these models again."
         )
 
 
