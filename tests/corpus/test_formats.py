@@ -64,7 +64,7 @@ def test_the_column_is_the_named_the_usual_or_the_only_one(make):
     [
         ("a.txt", b"good\nbad \xff\n", "a.txt is not UTF-8 at byte 9 (0xff); save it as UTF-8."),
         ("a.csv", b"\xef\xbb\xbftext\n\xd0\n", "a.csv is not UTF-8 at byte 8 (0xd0); save it as UTF-8."),
-        ("a.txt.gz", gzip.compress(b"ab\xfe"), "a.txt.gz is not UTF-8 at byte 2 (0xfe); save it as UTF-8."),
+        ("a.txt.gz", gzip.compress(b"ab\xfe", mtime=0), "a.txt.gz is not UTF-8 at byte 2 (0xfe); save it as UTF-8."),
         ("a.txt", "text".encode("utf-16"), "a.txt is UTF-16; save it as UTF-8."),
         ("a.txt", b"", "There is no text in"),
         ("a.txt", b"\n \n\t\n", "There is no text in"),
@@ -83,7 +83,7 @@ def test_the_column_is_the_named_the_usual_or_the_only_one(make):
         ("a.parquet", b"PAR0", "a.parquet is no parquet file"),
         ("a.txt.gz", b"plain", "a.txt.gz is damaged or no .gz file"),
         ("a.txt.zst", zstandard.compress(b"abc\n" * 1000)[:-5], "a.txt.zst is damaged or no .zst file (Truncated compressed stream)"),
-        ("a.txt.gz", gzip.compress(b"abc\n" * 1000)[:-5], "a.txt.gz is damaged or no .gz file (Truncated compressed stream)"),
+        ("a.txt.gz", gzip.compress(b"abc\n" * 1000, mtime=0)[:-5], "a.txt.gz is damaged or no .gz file (Truncated compressed stream)"),
         ("a.json", b"[]", "a.json is in none of the formats .txt, .jsonl, .csv, .tsv, .parquet (each also .gz or .zst); convert it to one of them."),
         ("a.parquet.gz", b"", "a.parquet.gz cannot be streamed, as parquet is packed already; unpack the outer .gz first."),
     ],
