@@ -12,7 +12,7 @@ NOTEBOOKS = Path(workbench.__file__).parent.parent / "notebooks"
 # The suite looks at the way, not at the quality: a few steps of training do. The slow test changes nothing.
 QUICK = {
     "training.Align(": "training.Align(steps=20, eval_documents=10, ", ", steps=400)": ")", "new_tokens=400": "new_tokens=200",
-    "seeds=2": "seeds=1, documents=10", "steps=[0, 10, 50, 200]": "steps=[0, 5]", "documents=100": "documents=10",
+    "seeds=2": "seeds=1", "steps=[0, 10, 50, 200]": "steps=[0, 5], documents=5", "documents=100": "documents=10", ', vectors="demo:ru"': "",
 }  # fmt: skip
 found = pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda p: p.stem)
 

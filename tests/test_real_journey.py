@@ -14,7 +14,7 @@ from workbench.evaluation.bits import bits_per_byte
 from workbench.tokenizer import load
 
 pytestmark = pytest.mark.real
-STEPS = 240  # of training, each: about a minute of one idle core
+STEPS = 180  # of training, each: about three quarters of a minute of one idle core
 
 
 @pytest.fixture(scope="module")
