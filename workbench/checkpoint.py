@@ -49,7 +49,7 @@ class Checkpoint:
         config = read_json(path / "config.json", f"{path} holds no config.json; give the folder of a Hugging Face model.")
         if "quantization_config" in config:
             raise WorkbenchError(f"{path} is quantised, so its tables are not plain numbers; use the unquantised release of the model.")
-        shards = _shards(path)
+        shards = shards_of(path)
         found = next((n for n in INPUT_NAMES if n in shards), None)
         if found is None:
             raise WorkbenchError(
@@ -253,7 +253,7 @@ def carried_ids(settings: Mapping[str, Any], to_new: Mapping[int, int]) -> dict[
     return {key: move(value) for key, value in settings.items() if key.endswith(ID_KEYS) and value is not None}
 
 
-def _shards(path: Path) -> dict[str, Path]:
+def shards_of(path: Path) -> dict[str, Path]:
     if (path / "model.safetensors").is_file():
         return dict.fromkeys(header(path / "model.safetensors")[0], path / "model.safetensors")
     if (path / INDEX).is_file():

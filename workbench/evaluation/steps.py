@@ -89,7 +89,7 @@ class Race(ModelStep):
 
         from .. import corpus
         from ..training.fitting import Settings
-        from ..training.stages import _check_block
+        from ..training.stages import check_block
         from ..transfer.assemble import Carry
         from .racing import Course, race
 
@@ -97,7 +97,7 @@ class Race(ModelStep):
             raise WorkbenchError(f"steps={list(self.steps)} has a negative number; give steps from 0 on, such as 0 10 50 200.")
         progress.at(0, "opening the model, the tokenizer and the text")
         carry, text = Carry.open(self.model, self.tokenizer, self.seed), corpus.open(self.text, seed=self.seed)
-        _check_block(carry.source, self.block)
+        check_block(carry.source, self.block)
         settings = Settings(1, batch_size=self.batch_size, learning_rate=self.learning_rate, warmup_steps=10, device=self.device, dtype=self.dtype)
         held_out = text.held_out.take(self.documents)
         course = Course(text.train, held_out, sorted({0, *self.steps}), range(self.seed, self.seed + self.seeds), settings, self.block)

@@ -57,7 +57,7 @@ class Align(ModelStep):
         source = checkpoint.Checkpoint.open(refs.locate(self.model))
         tokens = tokenizer.load(source.path)
         source.check_fits(len(tokens))
-        _check_block(source, self.block)
+        check_block(source, self.block)
         texts = {"target": corpus.open(self.text, seed=self.seed)}
         if self.source_text and self.source_share:
             texts["source"] = corpus.open(self.source_text, seed=self.seed)
@@ -139,7 +139,7 @@ def blocks(tokenizer: PreTrainedTokenizerFast, texts: list[Iterable[str]], share
     return mix([read(text, n) for n, text in enumerate(texts)], shares, seed)
 
 
-def _check_block(source: Checkpoint, block: int) -> None:
+def check_block(source: Checkpoint, block: int) -> None:
     longest = (source.config.get("text_config") or source.config).get("max_position_embeddings", block)
     if block > longest:
         raise WorkbenchError(f"block={block} is more than the {longest} tokens that this model can read at once; use --block {longest} or less.")

@@ -41,7 +41,7 @@ class Donor:
         config = checkpoint.read_json(path / "config.json", f"{path} holds no config.json; give the folder of a Hugging Face model as donor.")
         if "quantization_config" in config:
             raise WorkbenchError(f"The donor {path} is quantised, so its table is not plain numbers; use the unquantised release of the model.")
-        shards = checkpoint._shards(path)
+        shards = checkpoint.shards_of(path)
         name = next((name for ending in ENDINGS for name in sorted(shards) if name.endswith(ending)), None)
         if name is None:
             raise WorkbenchError(f"The donor {path} has no word embeddings under a known name; use a model such as BERT, RoBERTa, GPT-2, T5 or Llama.")
