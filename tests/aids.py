@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import tiny
 
 from workbench import transfer
 from workbench.transfer.base import Method
@@ -35,3 +38,13 @@ METHODS: dict[str, Callable[[Aids], Method]] = {
     "ofa": lambda aids: transfer.Ofa(multilingual=str(aids.vectors)),
     "wechsel": lambda aids: transfer.Wechsel(source_vectors=str(aids.vectors), target_vectors=str(aids.vectors), dictionary=str(aids.dictionary)),
 }
+
+
+def around(before: str, after: str = "") -> Any:
+    """What puts these tokens of tiny's tokenizer around a text."""
+    from tokenizers.processors import TemplateProcessing
+
+    ids = {name: i for i, name in enumerate(tiny.SPECIALS)}
+    used = [(name, ids[name]) for name in (before, after) if name]
+    single = " ".join(filter(None, (before, "$A", after)))
+    return TemplateProcessing(single=single, pair=f"{single} {single.replace('$A', '$B')}", special_tokens=used)

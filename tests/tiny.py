@@ -55,3 +55,7 @@ def folder(place: Path, **options: object) -> Path:
     """Both, in one folder."""
     chat = bool(options.pop("chat", False))
     return model(tokenizer(place, chat=chat), **options)
+
+
+def encode(tokenizer: object, text: str) -> list[int]:
+    return tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids

@@ -58,7 +58,7 @@ class Rows:
         import torch
 
         more = -self.shape[0] % multiple
-        zeros = lambda: torch.zeros((more, *self.shape[1:]), dtype=self.dtype)  # noqa: E731
+        zeros = lambda: torch.zeros((more, *self.shape[1:]), dtype=self.dtype)  # noqa: E731 - used on one line
         return Rows((self.shape[0] + more, *self.shape[1:]), self.dtype, lambda: (*self.blocks(), zeros())) if more else self
 
     def data(self, name: str) -> Iterator[memoryview]:

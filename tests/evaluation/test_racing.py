@@ -35,7 +35,7 @@ def test_all_run_the_same_course_and_the_control_always_runs(course: dict[str, o
     assert of["subtokens", 0, 4] != of["subtokens", 1, 4]  # another order of the text
     assert of["subtokens", 0, 4] < of["subtokens", 0, 0]
     again = Race(**course, methods=("random", "subtokens")).run(tmp_path, wb.progress.Progress())
-    key = lambda row: (row["method"], row["seed"], row["step"])  # noqa: E731
+    key = lambda row: (row["method"], row["seed"], row["step"])  # noqa: E731 - a sort key
     assert sorted(again["rows"], key=key) == sorted(made["rows"], key=key)
     assert [row["method"] for row in made["summary"]] == ["original", "subtokens", "random"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny
-from aids import METHODS, Aids
+from aids import METHODS, Aids, around
 
 from workbench.tokenizer import Extension, extend, load, save
 from workbench.transfer.base import Method
@@ -39,3 +39,30 @@ def aids(longer: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture(params=METHODS)
 def method(request: pytest.FixtureRequest, aids: Aids) -> Method:
     return METHODS[request.param](aids)
+
+
+@pytest.fixture(scope="module")
+def chat(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A chat model whose texts begin with <s>."""
+    place = tmp_path_factory.mktemp("chat")
+    tokenizer = load(tiny.tokenizer(place, chat=True))
+    tokenizer.backend_tokenizer.post_processor = around("<s>")
+    return tiny.model(save(tokenizer, place))
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An uncased BERT's tokenizer, cut to 20 tokens."""
+    from tokenizers import BertWordPieceTokenizer, processors
+    from transformers import PreTrainedTokenizerFast
+
+    made = BertWordPieceTokenizer(lowercase=True)
+    made.train_from_iterator(tiny.ENGLISH + tiny.RUSSIAN, vocab_size=200, show_progress=False)
+    ends = [(name, made.token_to_id(name)) for name in ("[CLS]", "[SEP]")]
+    made.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B:1 [SEP]:1", special_tokens=ends)
+    made.enable_truncation(20)
+    made.enable_padding(length=30)
+    names = {"unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]", "pad_token": "[PAD]", "mask_token": "[MASK]"}
+    inputs = ["input_ids", "token_type_ids", "attention_mask"]
+    wrapped = PreTrainedTokenizerFast(tokenizer_object=made._tokenizer, model_max_length=20, model_input_names=inputs, **names)
+    return save(wrapped, tmp_path_factory.mktemp("bert"))
