@@ -2,9 +2,10 @@
 
     WORKBENCH_MERGEKIT=… python -m tests.benchmarks.bench_transfer [--rounds 3] [--only salt focus omp linear]
 
-Prints one JSON row per measurement. Limits: SALT for 22 500 new tokens (9 400 shared, donor 768, source 2048, both tables, at most 64 shared tokens each)
-≥ 8 times faster than tokensurgeon's least squares of one table with 64, and ≤ 500 MB above the tables and imports; FOCUS ≥ 20 times faster than
-deepfocus's own loop; matching pursuit with 64 ≥ 8 times faster than tokensurgeon's; SALT's cost linear in new tokens and in the source's width.
+Prints one JSON row per measurement; the source's tables are bf16, as checkpoints have them, and where a row says so fp32. Limits: SALT for 22 500 new tokens
+(9 400 shared, donor 768, source 2048, both tables, at most 64 shared tokens each) ≥ 8 times faster than tokensurgeon's least squares of one table with 64,
+and ≤ 500 MB above the tables and imports; FOCUS ≥ 20 times faster than deepfocus's own loop; matching pursuit with 64 ≥ 8 times faster than tokensurgeon's;
+SALT's cost linear in new tokens and in the source's width.
 WORKBENCH_MERGEKIT names the Python of the environment that has mergekit; without it there is no ratio for what it measures. A peer is timed on the first
 2 048 tokens and scaled to all (`scaled_from`); matching pursuit is timed on those on both sides.
 """
@@ -24,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from .timing import seconds
 
@@ -50,14 +52,14 @@ def points(new: int, width: int, seed: int) -> Pair:
     return rows(SHARED), rows(new)
 
 
-def source(width: int = SOURCE) -> Pair:
-    """(rows, width) fp32 and the rows that are shared."""
+def source(width: int = SOURCE, dtype: str = "bfloat16") -> tuple[torch.Tensor, np.ndarray]:
+    """(rows, width) and the rows that are shared."""
     rng = np.random.default_rng(1)
-    return rng.standard_normal((ROWS, width), dtype=np.float32), np.sort(rng.permutation(ROWS)[:SHARED])
+    return torch.from_numpy(rng.standard_normal((ROWS, width), dtype=np.float32)).to(getattr(torch, dtype)), np.sort(rng.permutation(ROWS)[:SHARED])
 
 
 def salt(
-    donor: tuple[np.ndarray, np.ndarray], space: tuple[np.ndarray, np.ndarray], tables: list[np.ndarray], ids: np.ndarray, temperature: float = 1.0
+    donor: tuple[np.ndarray, np.ndarray], space: tuple[np.ndarray, np.ndarray], tables: list[torch.Tensor], ids: np.ndarray, temperature: float = 1.0
 ) -> Any:
     """Supports, coefficients, and every new table block by block, as they go to disk."""
     from workbench.transfer.combining import combine_rows
@@ -68,8 +70,7 @@ def salt(
     return support
 
 
-def filled(support: Any, weights: np.ndarray, tables: list[np.ndarray], ids: np.ndarray) -> None:
-    import torch
+def filled(support: Any, weights: np.ndarray, tables: list[torch.Tensor], ids: np.ndarray) -> None:
     from scipy.sparse import csr_array
 
     from workbench.transfer.blends import MIX, Blend
@@ -78,13 +79,13 @@ def filled(support: Any, weights: np.ndarray, tables: list[np.ndarray], ids: np.
     mix = csr_array((weights, ids[support.anchors], support.ends), shape=(n, ROWS))
     blend = Blend(np.full(n, MIX, np.uint8), np.full(n, -1), mix)
     for table in tables:
-        for _ in blend.blocks(torch.from_numpy(table)):
+        for _ in blend.blocks(table):
             pass
 
 
-def surgeon(method: str, tokens: int, donor: Pair, table: np.ndarray, ids: np.ndarray) -> Callable[[], float] | None:
+def surgeon(method: str, tokens: int, donor: Pair, table: torch.Tensor, ids: np.ndarray) -> Callable[[], float] | None:
     """Its seconds for the first `tokens`; None where it is not installed."""
-    from safetensors.numpy import load_file, save_file
+    from safetensors.torch import load_file, save_file
 
     if not (python := os.environ.get("WORKBENCH_MERGEKIT")):
         return None
@@ -92,7 +93,7 @@ def surgeon(method: str, tokens: int, donor: Pair, table: np.ndarray, ids: np.nd
     def run() -> float:
         with tempfile.TemporaryDirectory() as place:
             given, out = Path(place) / "in.safetensors", Path(place) / "out.safetensors"
-            save_file({"targets": donor[1][:tokens], "points": donor[0], "source": table[ids]}, given)
+            save_file({"targets": torch.from_numpy(donor[1][:tokens]), "points": torch.from_numpy(donor[0]), "source": table[ids]}, given)
             subprocess.run([python, SURGEON, method, str(K), given, out], check=True)
             return float(load_file(out)["seconds"])
 
@@ -108,22 +109,28 @@ def against(ours: Callable[[], float], theirs: Callable[[], float] | None, round
 
 
 def salts(rounds: int) -> Iterator[dict[str, object]]:
-    donor, words, (table, ids) = points(NEW, DONOR, 2), points(NEW, WORDS, 3), source()
-    tables, peer = [table, table[::-1].copy()], surgeon("least_squares", TIMED, donor, table, ids)
-    for name, space, temperature in (("vectors of 300", words, 1.0), ("the donor's", donor, 1.0), ("the donor's, 64 each", donor, 4.0)):
-        work = partial(salt, donor, space, tables, ids, temperature)
+    donor, words = points(NEW, DONOR, 2), points(NEW, WORDS, 3)
+    kinds = ("vectors of 300", "bfloat16"), ("vectors of 300", "float32"), ("the donor's", "bfloat16"), ("the donor's, 64 each", "bfloat16")
+    for name, dtype in kinds:
+        table, ids = source(SOURCE, dtype)
+        peer = surgeon("least_squares", TIMED, donor, table, ids)
+        work = partial(salt, donor, words if name.startswith("vectors") else donor, [table, table.flip(0)], ids, temperature(name))
         sizes = work().sizes
-        about = {"benchmark": "salt", "new": NEW, "compared_in": name, "k_median": int(np.median(sizes)), "k_most": int(sizes.max()), "tables": 2}
-        memory = json.loads(subprocess.run([sys.executable, "-m", __spec__.name, "--memory", name], check=True, capture_output=True, text=True).stdout)
+        about = {"benchmark": "salt", "new": NEW, "source": dtype, "compared_in": name, "k_median": int(np.median(sizes)), "k_most": int(sizes.max())}
+        memory = json.loads(subprocess.run([sys.executable, "-m", __spec__.name, "--memory", name, dtype], check=True, capture_output=True, text=True).stdout)
         yield about | against(lambda work=work: seconds(work), peer, rounds, NEW / TIMED) | {"scaled_from": TIMED} | memory
 
 
-def memory(name: str) -> dict[str, float]:
+def temperature(name: str) -> float:
+    return 4.0 if name.endswith("each") else 1.0
+
+
+def memory(name: str, dtype: str) -> dict[str, float]:
     """The most memory above the loaded tables and imports, in MB: in a process of its own."""
     donor = points(NEW, DONOR, 2)
-    space = points(NEW, WORDS, 3) if name == "vectors of 300" else donor
-    table, ids = source()
-    tables = [table, table[::-1].copy()]
+    space = points(NEW, WORDS, 3) if name.startswith("vectors") else donor
+    table, ids = source(SOURCE, dtype)
+    tables = [table, table.flip(0)]
     few = donor[0], donor[1][:64]
     salt(few, (space[0][:500], space[1][:64]), tables, ids)
 
@@ -133,16 +140,14 @@ def memory(name: str) -> dict[str, float]:
 
     before = now("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew from here
-    salt(donor, space, tables, ids, 4.0 if name.endswith("each") else 1.0)
+    salt(donor, space, tables, ids, temperature(name))
     return {"peak_mb": round(now("VmHWM") - before, 1)}
 
 
 def focus(rounds: int) -> Iterator[dict[str, object]]:
-    import torch
-
     from workbench.transfer.similar import sparsemax
 
-    (old, new), (table, ids) = points(NEW, WORDS, 3), source()
+    old, new = points(NEW, WORDS, 3)
 
     def ours() -> None:
         support = sparsemax(new, old)
@@ -155,15 +160,16 @@ def focus(rounds: int) -> Iterator[dict[str, object]]:
         def token(i: int) -> TokenClass:
             return TokenClass(str(i), i, str(i), str(i), str(i), str(i), True)
 
-        rows = torch.from_numpy(table[ids])
+        rows = table[ids]
         overlap = {str(i): OverlappingToken([token(i)], token(i), rows[i], old[i]) for i in range(SHARED)}
         wanted = {f"n{i}": NewToken(token(i), new[i]) for i in range(tokens)}
         focus_additional_token_initialization(overlap, wanted, torch.zeros(tokens, SOURCE), device="cpu")
 
-    theirs(2)  # it is compiled on first use
-    yield (
-        {"benchmark": "focus", "new": NEW, "tables": 1} | against(lambda: seconds(ours), lambda: seconds(theirs), rounds, NEW / TIMED) | {"scaled_from": TIMED}
-    )
+    for dtype in ("bfloat16", "float32"):
+        table, ids = source(SOURCE, dtype)
+        theirs(2)  # it is compiled on first use
+        about = {"benchmark": "focus", "new": NEW, "source": dtype, "tables": 1}
+        yield about | against(lambda: seconds(ours), lambda: seconds(theirs), rounds, NEW / TIMED) | {"scaled_from": TIMED}
 
 
 def omp(rounds: int) -> Iterator[dict[str, object]]:
@@ -192,10 +198,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", nargs="+", choices=kinds, default=list(kinds))
-    parser.add_argument("--memory", help=argparse.SUPPRESS)
+    parser.add_argument("--memory", nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.memory:
-        print(json.dumps(memory(given.memory)))
+        print(json.dumps(memory(*given.memory)))
         return
     for kind in given.only:
         for row in kinds[kind](given.rounds):

@@ -1,10 +1,13 @@
 """Which anchors a token leans on: cosines in fp64, and of them the support of sparsemax or the nearest k.
 
-Cosines are rounded to 1e-6 and ties go to the anchor that comes first, so that neither threads nor the size of a block decide what a vector is made of.
+All cosines are taken in fp32, which says what can count at all; of what can, with room for all that fp32 may be off by, they are taken again in fp64: half the
+time, for the same supports. Cosines are rounded to 1e-6 and ties go to the anchor that comes first, so that neither threads nor the size of a block decide
+what a vector is made of.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -65,7 +68,7 @@ def nearest_k(queries: np.ndarray, anchors: np.ndarray, k: int) -> Support:
     def least(cosines: torch.Tensor) -> torch.Tensor:
         return _leaders(cosines, k)[:, -1] if k else cosines.new_full((len(cosines),), np.inf)
 
-    return _gather(_cosines(queries, anchors, lambda block: _in_order(block, least(block))), lambda z, inside: np.full(len(z), k), most=k)
+    return _gather(_cosines(queries, anchors, least), lambda z, inside: np.full(len(z), k), most=k)
 
 
 def sparsemax(queries: np.ndarray, anchors: np.ndarray, temperature: float = 1.0, most: int = 0) -> Support:
@@ -78,7 +81,7 @@ def sparsemax(queries: np.ndarray, anchors: np.ndarray, temperature: float = 1.0
         """What is at or below the threshold among some of the anchors is below it among all: more anchors can only raise it."""
         import torch
 
-        z = _leaders(cosines, LOOK) / temperature
+        z = _leaders(cosines, LOOK).double() / temperature
         ranks = torch.arange(1, z.shape[1] + 1)
         total = z.cumsum(1)
         size = (1 + ranks * z > total).sum(1, keepdim=True)
@@ -88,7 +91,7 @@ def sparsemax(queries: np.ndarray, anchors: np.ndarray, temperature: float = 1.0
         z, ranks = np.where(inside, cosines, 0.0) / temperature, np.arange(1, cosines.shape[1] + 1)
         return np.where((1 + ranks * z > np.cumsum(z, axis=1)) & inside, ranks, 0).max(axis=1, initial=0)
 
-    return _gather(_cosines(queries, anchors, lambda block: _in_order(block, least(block))), sizes, most)
+    return _gather(_cosines(queries, anchors, least), sizes, most)
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -98,14 +101,31 @@ def unit(rows: np.ndarray) -> np.ndarray:
     return np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
 
 
-def _cosines(queries: np.ndarray, anchors: np.ndarray, look: Callable[[torch.Tensor], Found]) -> Iterator[Found]:
-    """What `look` finds in the (b, m) fp64 cosines of block after block of queries."""
+def _cosines(queries: np.ndarray, anchors: np.ndarray, least: Callable[[torch.Tensor], torch.Tensor]) -> Iterator[Found]:
+    """What of the cosines of block after block of queries is not below `least`, which says it (b,) for (b, m) cosines and moves no more than they do."""
     import torch
 
-    right = torch.from_numpy(unit(anchors)).T
+    exact = torch.from_numpy(unit(anchors))
+    coarse = exact.float().T
+    slack = 2 * (exact.shape[1] + 4) * 2.0**-24  # twice what a sum of so many products in fp32, of factors rounded to it, can be off by
+    _sparse_is_no_news()
+
+    def look(start: int) -> Found:
+        mine = torch.from_numpy(unit(queries[start : start + size]))
+        cosines = mine.float() @ coarse
+        return _in_order(mine, exact, (cosines >= (least(cosines) - slack - 3 / ROUND).float()[:, None]).numpy())
+
     size = int(np.clip(AT_ONCE // max(len(anchors), 1), 16, 1024))
-    starts = range(0, len(queries) if len(anchors) else 0, size)
-    yield from spread(lambda start: look(torch.from_numpy(unit(queries[start : start + size])) @ right), starts)
+    yield from spread(look, range(0, len(queries) if len(anchors) else 0, size))
+
+
+def _sparse_is_no_news() -> None:
+    """PyTorch says once in a process that its sparse matrices are new, whatever they are used for; users can do nothing about it."""
+    import torch
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Sparse CSR tensor support")
+        torch.sparse_csr_tensor([0, 0], [], [], size=(1, 1), check_invariants=False)
 
 
 def _leaders(cosines: torch.Tensor, k: int) -> torch.Tensor:
@@ -123,15 +143,18 @@ def _leaders(cosines: torch.Tensor, k: int) -> torch.Tensor:
     return cosines.topk(min(k, cosines.shape[1])).values
 
 
-def _in_order(cosines: torch.Tensor, least: torch.Tensor) -> Found:
-    """Of each row the (rounded) cosines from `least` on, the largest first and of equal ones the earlier anchor: their number (b,), places and values."""
+def _in_order(queries: torch.Tensor, anchors: torch.Tensor, wanted: np.ndarray) -> Found:
+    """Of each row the (rounded) cosines that are wanted, the largest first and of equal ones the earlier anchor: their number (b,), places and values."""
     import torch
 
-    rows, places = torch.nonzero(cosines >= least[:, None] - 3 / ROUND, as_tuple=True)
-    steps = (cosines[rows, places] * ROUND).round_().long()
-    keys = np.sort(((rows * (4 * ROUND) + 2 * ROUND - steps) * PLACES + places).numpy())
+    rows, places = np.divmod(np.flatnonzero(wanted), wanted.shape[1])
+    counts = np.bincount(rows, minlength=len(wanted))
+    ends, nothing = np.concatenate([[0], counts.cumsum()]), torch.zeros(len(places), dtype=torch.float64)
+    pattern = torch.sparse_csr_tensor(torch.from_numpy(ends), torch.from_numpy(places), nothing, size=wanted.shape, check_invariants=False)
+    steps = (torch.sparse.sampled_addmm(pattern, queries, anchors.T, beta=0.0).values() * ROUND).round_().long().numpy()
+    keys = np.sort((rows * (4 * ROUND) + 2 * ROUND - steps) * PLACES + places)
     steps = 2 * ROUND - keys // PLACES % (4 * ROUND)
-    return torch.bincount(rows, minlength=len(cosines)).numpy(), keys % PLACES, steps / ROUND
+    return counts, keys % PLACES, steps / ROUND
 
 
 def _gather(blocks: Iterator[Found], size: Callable[[np.ndarray, np.ndarray], np.ndarray], most: int) -> Support:
