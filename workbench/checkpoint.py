@@ -28,6 +28,7 @@ INPUT_NAMES = (
     "transformer.word_embeddings.weight", "word_embeddings.weight", "language_model.model.embed_tokens.weight", "model.language_model.embed_tokens.weight",
 )  # fmt: skip
 OUTPUT_NAMES = ("lm_head.weight", "embed_out.weight", "language_model.lm_head.weight")
+MORE_TABLES = ("embed_tokens.weight", "embed_tokens_per_layer.weight")  # Gemma 3n; heads that predict several tokens, as DeepSeek-V3's
 HEADS = {"gpt_neox": "embed_out.weight"}  # what the head of a tied model is called once it gets one; elsewhere lm_head.weight
 ID_KEYS = ("_token_id", "_token_ids", "_token_index", "suppress_tokens", "bad_words_ids")
 
@@ -93,6 +94,13 @@ class Checkpoint:
         if ids > self.shape[0]:
             raise WorkbenchError(
                 f"The tokenizer has {ids} ids but {self.path} only {self.shape[0]} embedding rows; use the tokenizer that came with this model."
+            )
+
+    def check_tables(self) -> None:
+        """Raise WorkbenchError if yet another table has a row for each token: a new vocabulary would leave it as it is, and the model would not open."""
+        if more := sorted(name for name in self.shards if name.endswith(MORE_TABLES) and name != self.input_name):
+            raise WorkbenchError(
+                f"{self.path} has another table with a row for each token ({more[0]}), which cannot be carried over; use a model that has only embeddings and head."
             )
 
 

@@ -249,3 +249,18 @@ def test_a_transfer_reports_what_its_method_is_worth(longer, aids, tmp_path: Pat
     assert any("shared tokens" in warning for warning in made.metrics["warnings"])
     assert "hidden" not in wb.run(Transfer(model=base, tokenizer=longer[1], method=EVERY["salt"](aids), judge=False)).metrics
     assert "hidden" not in wb.run(Transfer(model=base, tokenizer=longer[1])).metrics  # subtokens know nothing that could be hidden
+
+
+def test_a_model_with_yet_another_table_is_refused(tmp_path: Path) -> None:
+    """Gemma 3n and models that predict several tokens: a new vocabulary would leave that table behind."""
+    from safetensors.torch import load_file, save_file
+
+    from workbench.transfer.trio import Trio
+
+    base = tiny.folder(tmp_path / "base")
+    weights = load_file(base / "model.safetensors")
+    more = torch.zeros(len(weights["model.embed_tokens.weight"]), 2)
+    save_file(weights | {"model.embed_tokens_per_layer.weight": more}, base / "model.safetensors", {"format": "pt"})
+    for opened in (lambda: Carry.open(base, base), lambda: Trio.open(base, base, base)):
+        with pytest.raises(WorkbenchError, match=r"another table .*embed_tokens_per_layer.*use a model"):
+            opened()

@@ -57,6 +57,7 @@ class Carry:
 
         place = refs.locate(model)
         source, mine = Checkpoint.open(place), load(place)
+        source.check_tables()
         adopted = adopt(mine, load(refs.locate(tokenizer)), _named(source))
         carry = cls(source, mine, adopted.tokenizer, seed, match, adopted.changes)
         source.check_fits(carry.source_vocabulary.size)

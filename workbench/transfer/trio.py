@@ -92,6 +92,7 @@ class Trio:
                 side = Side(role, adapter.under, load(own), adapter)
             else:
                 side = Side(role, Checkpoint.open(place), load(place))
+                side.checkpoint.check_tables()
             rows = len(side.table("input"))
             if side.vocabulary.size > rows:
                 raise WorkbenchError(
