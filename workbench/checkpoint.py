@@ -100,7 +100,7 @@ class Checkpoint:
         """Raise WorkbenchError if yet another table has a row for each token: a new vocabulary would leave it as it is, and the model would not open."""
         if more := sorted(name for name in self.shards if name.endswith(MORE_TABLES) and name != self.input_name):
             raise WorkbenchError(
-                f"{self.path} has another table with a row for each token ({more[0]}), which cannot be carried over; use a model that has only embeddings and head."
+                f"{self.path} has another table with a row per token ({more[0]}), which cannot be carried over; use a model with embeddings and head only."
             )
 
 
