@@ -39,7 +39,8 @@ def test_rows_beyond_the_most_are_added_up() -> None:
 
 def test_hidden_tokens_are_drawn_for_one_script() -> None:
     rows = [
-        {"method": m, "script": s, "cosine": c, "low": c - 0.1, "high": c + 0.1} for m, s, c in (("a", "all", 0.5), ("a", "Latin", 0.25), ("b", "all", -0.1))
+        {"method": m, "script": s, "band": "all", "cosine": c, "low": c - 0.1, "high": c + 0.1}
+        for m, s, c in (("a", "all", 0.5), ("a", "Latin", 0.25), ("b", "all", -0.1))
     ]
     assert list(transferplots.hidden_overlap(rows).data[0].x) == [0.5, -0.1]
     assert list(transferplots.hidden_overlap(rows, "Latin").data[0].x) == [0.25]

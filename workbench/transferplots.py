@@ -45,7 +45,7 @@ def support_sizes(rows: Sequence[Row]) -> go.Figure:
 
 def hidden_overlap(rows: Sequence[Row], script: str = "all") -> go.Figure:
     """How well each method finds the vectors of hidden shared tokens again: mean cosine with the true row and its 95 % interval, for tokens of one script."""
-    rows = [row for row in rows if row["script"] == script]
+    rows = [row for row in rows if (row["script"], row["band"]) == (script, "all")]
     figure = bars(
         rows, "cosine", "method", f"Hidden shared tokens found again{'' if script == 'all' else f', {script}'} (1 is exact)", "cosine with the true vector"
     )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SHARE, MOST, FEWEST = 0.15, 1000, 10
 RESAMPLES = 1000
+BANDS = ("frequent", "middle", "rare")
 
 
 class GlobalRidge(Anchored):
@@ -58,11 +59,12 @@ def compared_with(method: AnyMethod) -> dict[str, AnyMethod]:
 
 
 def hidden_overlap(task: Task, methods: Mapping[str, AnyMethod], share: float = SHARE, seed: int = 0) -> list[dict[str, Any]]:
-    """One row per method and script ("all" first): how well it predicts the source rows of hidden shared tokens (METHODS: hidden overlap).
+    """One row per method and script, and per method and frequency band ("all" first): how well it predicts the source rows of hidden shared tokens.
 
     tokens; cosine with the true row, with its 95 % interval by bootstrap over tokens (low, high); mrr, the mean of 1 / the rank of the true row among all
     source rows by cosine; norm_ratio, the median of predicted over true length. Input table only. At most 1 000 tokens are hidden. `subtokens` cannot be
-    judged in this way, as the source cuts a hidden token into that token.
+    judged in this way, as the source cuts a hidden token into that token. The bands are thirds of the hidden tokens in the order of the source's ids, which in
+    vocabularies learned by BPE, WordPiece or Unigram is about that of frequency.
     Raises WorkbenchError where fewer than ten can be, or without `task.tables`.
     """
     if task.tables is None:
@@ -76,6 +78,8 @@ def hidden_overlap(task: Task, methods: Mapping[str, AnyMethod], share: float = 
     table = task.tables("input")
     truth = table[chosen[:, 0]].double().numpy()
     scripts = np.array([_script(text_of(task.target.identity(int(i)))) for i in chosen[:, 1]])
+    bands = np.repeat(BANDS, -(-count // len(BANDS)))[np.argsort(np.argsort(chosen[:, 0]))]
+    groups = [("all", "all"), *((name, "all") for name in sorted(set(scripts))), *(("all", band) for band in BANDS)]
     rows, hiding = [], task.hiding(chosen[:, 1])
     judged = {name: method for name, method in methods.items() if not isinstance(method, Subtokens)}
     every = [np.concatenate([p.double().numpy() for p in method.blend(hiding).blocks(table, ids=chosen[:, 1])]) for method in judged.values()]
@@ -83,11 +87,11 @@ def hidden_overlap(task: Task, methods: Mapping[str, AnyMethod], share: float = 
     ranks = _ranks(every, cosines, table[: task.source.size])
     for name, made, cosine, rank in zip(judged, every, cosines, ranks, strict=True):
         ratio = np.linalg.norm(made, axis=1) / np.maximum(np.linalg.norm(truth, axis=1), 1e-30)
-        for group in ("all", *sorted(set(scripts))):
-            mine = np.ones(count, dtype=bool) if group == "all" else scripts == group
+        for letters, band in groups:
+            mine = ((scripts == letters) | (letters == "all")) & ((bands == band) | (band == "all"))
             low, high = np.percentile(cosine[mine][rng.integers(0, mine.sum(), (RESAMPLES, mine.sum()))].mean(axis=1), [2.5, 97.5])
             rows.append({
-                "method": name, "script": group, "tokens": int(mine.sum()), "cosine": float(cosine[mine].mean()), "low": float(low), "high": float(high),
+                "method": name, "script": letters, "band": band, "tokens": int(mine.sum()), "cosine": float(cosine[mine].mean()), "low": float(low), "high": float(high),
                 "mrr": float((1 / rank[mine]).mean()), "norm_ratio": float(np.median(ratio[mine])),
             })  # fmt: skip
     return rows

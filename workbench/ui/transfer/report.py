@@ -51,7 +51,7 @@ def sentences(metrics: dict[str, Any]) -> list[str]:
     said = [f"Tokens were compared in {report['compared_in']}."] if report.get("compared_in") else []
     if report.get("fallback"):
         said.append(f"{report['fallback']:,} of {metrics.get('new', 0):,} new tokens were left to the fallback: nothing was known of them.")
-    every = {row["method"]: row for row in metrics.get("hidden", []) if row["script"] == "all"}
+    every = {row["method"]: row for row in metrics.get("hidden", []) if (row["script"], row["band"]) == ("all", "all")}
     if mine := every.get(str(metrics.get("method"))):
         best = max(every.values(), key=lambda row: row["cosine"])
         than = "no other does better" if best is mine else f"{best['method']} does better with {best['cosine']:.2f}"
