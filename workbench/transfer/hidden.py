@@ -91,7 +91,8 @@ def hidden_overlap(task: Task, methods: Mapping[str, AnyMethod], share: float = 
             mine = ((scripts == letters) | (letters == "all")) & ((bands == band) | (band == "all"))
             low, high = np.percentile(cosine[mine][rng.integers(0, mine.sum(), (RESAMPLES, mine.sum()))].mean(axis=1), [2.5, 97.5])
             rows.append({
-                "method": name, "script": letters, "band": band, "tokens": int(mine.sum()), "cosine": float(cosine[mine].mean()), "low": float(low), "high": float(high),
+                "method": name, "script": letters, "band": band, "tokens": int(mine.sum()),
+                "cosine": float(cosine[mine].mean()), "low": float(low), "high": float(high),
                 "mrr": float((1 / rank[mine]).mean()), "norm_ratio": float(np.median(ratio[mine])),
             })  # fmt: skip
     return rows
