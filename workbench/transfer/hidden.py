@@ -99,14 +99,20 @@ def hidden_overlap(task: Task, methods: Mapping[str, AnyMethod], share: float = 
 
 
 def _ranks(every: list[np.ndarray], cosines: list[np.ndarray], table: torch.Tensor) -> list[np.ndarray]:
-    """(n,) for each method the rank of the true row among all rows by cosine, 1 the best; of equal ones the true row comes last. One pass, in blocks."""
+    """(n,) for each method the rank of the true row among all rows by cosine, 1 the best; of rows within 1e-6 the true one comes last. One pass, in blocks.
+
+    In fp32, half the time of fp64: with 128,000 rows of width 4,096 these products are most of what the score takes.
+    """
+    import torch
+    from torch.nn.functional import normalize
+
     if not every:
         return []
-    made, own = unit(np.concatenate(every)), np.concatenate(cosines)[:, None] - 1e-12  # as products are summed in another order
-    found = np.zeros(len(made), dtype=np.int64)
+    made, own = torch.from_numpy(unit(np.concatenate(every))).float(), torch.from_numpy(np.concatenate(cosines)).float()[:, None] - 1e-6
+    found = torch.zeros(len(made), dtype=torch.int64)
     for start in range(0, len(table), BLOCK):
-        found += (made @ unit(table[start : start + BLOCK].double().numpy()).T >= own).sum(axis=1)
-    return np.split(found, len(every))
+        found += (made @ normalize(table[start : start + BLOCK].float(), dim=1).T >= own).sum(1)
+    return np.split(found.numpy(), len(every))
 
 
 def _script(text: str) -> str:
