@@ -224,11 +224,13 @@ def combine(mix: scipy.sparse.csr_array, table: torch.Tensor) -> torch.Tensor:
     leaves an error far below what the table can hold.
     """
     import torch
+    from scipy.sparse import csr_array
     from torch.nn.functional import embedding_bag
 
     used, local = np.unique(mix.indices, return_inverse=True)
     rows = table[torch.from_numpy(used.astype(np.int64))]
-    precise = table.element_size() > 2 or abs(mix).sum(axis=1).max(initial=0) > LARGE
+    sizes = csr_array((np.abs(mix.data), local, mix.indptr), shape=(mix.shape[0], len(used)))  # abs(mix) would merge a source row that stands twice, in place
+    precise = table.element_size() > 2 or (sizes @ np.ones(len(used))).max(initial=0) > LARGE
     dtype = torch.float64 if precise else torch.float32
     ends, places, weights = torch.from_numpy(mix.indptr.astype(np.int64)), torch.from_numpy(local.astype(np.int64)), torch.from_numpy(mix.data).to(dtype)
     out = torch.empty((mix.shape[0], table.shape[1]), dtype=table.dtype)
