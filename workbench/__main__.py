@@ -5,11 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 import textwrap
+import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any, NoReturn
 
+from . import processes
 from .errors import WorkbenchError, nearest
 from .progress import Event, Progress
 from .specs import Knob, Step, knobs, stage_of
@@ -51,7 +57,7 @@ def _command(words: list[str]) -> int:
         return 0
     command, rest = _split(words, set(menu()))
     as_json, rest = "--json" in rest, [w for w in rest if w != "--json"]
-    name, figure = _take(rest, "--name") or "", _take(rest, "--figure")
+    name, figure, work = _take(rest, "--name") or "", _take(rest, "--figure"), _take(rest, "--work")
     stage = _peek(rest, "--stage")
     if path := _take(rest, "--spec"):
         step = from_json(_read_spec(path, command))
@@ -67,7 +73,9 @@ def _command(words: list[str]) -> int:
 
         pictures.check(command, figure)
     said: set[str] = set()
-    made = _run(step, name, said)
+    made = _run(step, name, said, work)
+    if not processes.main():
+        return 0
     if figure:
         print(f"figure: {pictures.write(pictures.draw(command, made.metrics), figure)}", file=sys.stderr)
     _show(made, as_json, said)
@@ -154,7 +162,7 @@ def _also(step: type[Step]) -> str:
 
     figure = f"--figure FILE ({', '.join(SUFFIXES)}), " if step.command in FIGURES else ""
     below = f"\nSteps below it: {', '.join(_below(step.command))}." if _below(step.command) else ""
-    return f"Also: --json (one JSON object on stdout), {figure}--name TEXT, --spec FILE.json, --debug.{below}"
+    return f"Also: --json (one JSON object on stdout), {figure}--name TEXT, --spec FILE.json, --work FOLDER (checkpoints to go on from), --debug.{below}"
 
 
 def _flag(parser: argparse.ArgumentParser, knob: Knob, step: type[Step], variants: list[str]) -> None:
@@ -165,7 +173,7 @@ def _flag(parser: argparse.ArgumentParser, knob: Knob, step: type[Step], variant
         text += f" ({', '.join(knob.choices)})"
     if not knob.required and knob.default not in (None, "", ()):
         text += f" [{' '.join(map(str, knob.default)) if isinstance(knob.default, tuple) else knob.default}]".replace("%", "%%")
-    flags = list(dict.fromkeys([f"--{knob.name.replace('_', '-')}", f"--{knob.name}"]))
+    flags = list(dict.fromkeys([f"--{knob.flag or knob.name.replace('_', '-')}", f"--{knob.name.replace('_', '-')}", f"--{knob.name}"]))
     if knob.type is bool:
         parser.add_argument(*flags, dest=knob.name, action=argparse.BooleanOptionalAction, help=text)
         return
@@ -186,13 +194,15 @@ def _given(parsed: argparse.Namespace) -> dict[str, Any]:
     return {name.rstrip("_"): value for name, value in typed.items()}
 
 
-def _run(step: Step, name: str, said: set[str]) -> Any:
-    """Run in the foreground, with a bar on stderr; `said` gets its notes and warnings."""
+def _run(step: Step, name: str, said: set[str], work: str | None) -> Any:
+    """Run in the foreground, with a bar on stderr; `said` gets its notes and warnings. With `work`, it can be stopped and gone on with."""
     from tqdm import tqdm
 
     from . import store
 
-    with tqdm(total=100, file=sys.stderr, bar_format="{desc}{bar:30} {n:3.0f}% {elapsed}", disable=not sys.stderr.isatty(), leave=False) as bar:
+    stopping = threading.Event()
+    signals = _stop_on_signal(stopping) if work else nullcontext()
+    with signals, tqdm(total=100, file=sys.stderr, bar_format="{desc}{bar:30} {n:3.0f}% {elapsed}", disable=not sys.stderr.isatty(), leave=False) as bar:
 
         def show(event: Event) -> None:
             if event.kind == "progress":
@@ -202,7 +212,25 @@ def _run(step: Step, name: str, said: set[str]) -> Any:
                 said.add(event.message)
                 bar.write(f"{'warning: ' if event.kind == 'warning' else ''}{event.message}", file=sys.stderr)
 
-        return store.run(step, Progress(show), name=name)
+        return store.run(step, Progress(show, stopping.is_set, Path(work) if work else None), name=name)
+
+
+@contextmanager
+def _stop_on_signal(stopping: threading.Event) -> Iterator[None]:
+    """Ctrl-C, or the notice that a cluster gives before it takes a machine back, once: stop and keep a checkpoint; twice: end at once."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def asked(number: int, frame: Any) -> None:
+        stopping.set()
+        signal.signal(number, before[number])
+
+    for number in before:
+        signal.signal(number, asked)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _show(made: Any, as_json: bool, said: set[str]) -> None:
@@ -224,13 +252,19 @@ def _below(group: str) -> list[str]:
     return [command for command in menu() if command.startswith(f"{group}.")]
 
 
+def _stages(classes: tuple[type[Step], ...]) -> str:
+    """Which stages a command has beside the one that its first line is about."""
+    others = [stage_of(each)[1] for each in classes[1:]]
+    return f" --stage {', '.join(others)}: see --help." if others else ""
+
+
 def overview(group: str = "") -> str:
     """All steps, or those of a group, with the first line of their help, in the order of the story."""
     from .steps import menu
 
     steps = {command: classes for command, classes in menu().items() if not group or command.startswith(f"{group}.")}
     width = max(map(len, steps))
-    lines = [f"  {name:<{width}}  {(classes[0].__doc__ or '').strip().splitlines()[0]}" for name, classes in steps.items()]
+    lines = [f"  {name:<{width}}  {(classes[0].__doc__ or '').strip().splitlines()[0]}{_stages(classes)}" for name, classes in steps.items()]
     step = f"{group} STEP".strip()
     return "\n".join([f"workbench {step} --knob value …    (workbench {step} --help lists its knobs)", "", *lines])
 

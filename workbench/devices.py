@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import WorkbenchError
@@ -15,6 +16,8 @@ def pick(device: str = "auto") -> torch.device:
     """The device to use; `auto` is the first GPU, else the processor. Raises WorkbenchError if it is not there."""
     import torch
 
+    if device == "auto" and torch.cuda.is_available() and "LOCAL_RANK" in os.environ:
+        device = f"cuda:{os.environ['LOCAL_RANK']}"  # one of several processes: each has a GPU of its own
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     if device.startswith("cuda"):
@@ -33,6 +36,26 @@ def number_format(dtype: str, device: torch.device) -> torch.dtype:
     if dtype == "auto":
         return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
     return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[dtype]
+
+
+def free_memory(device: str) -> int:
+    """Bytes that can still be taken on a device; on a processor, within the limit of the container too."""
+    import psutil
+    import torch
+
+    place = torch.device(device)
+    if place.type == "cuda":
+        return torch.cuda.mem_get_info(place)[0]
+    free = psutil.virtual_memory().available
+    limit, used = (_number(Path("/sys/fs/cgroup") / name) for name in ("memory.max", "memory.current"))
+    return min(free, limit - used) if limit is not None and used is not None else free
+
+
+def _number(path: Path) -> int | None:
+    try:
+        return int(path.read_text())
+    except (OSError, ValueError):  # another system, or "max"
+        return None
 
 
 def describe() -> dict[str, str]:

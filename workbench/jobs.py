@@ -7,6 +7,7 @@ process number. A page or a notebook only reads files: a reload loses nothing. H
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 import subprocess
@@ -22,7 +23,7 @@ from typing import Any, ClassVar
 from filelock import FileLock, Timeout
 from pydantic import Field
 
-from . import store
+from . import store, work
 from .errors import Stopped, WorkbenchError, nearest
 from .progress import Event, Progress
 from .specs import Step
@@ -65,15 +66,15 @@ class Job:
     @property
     def state(self) -> str:
         """waiting, running, done, failed, stopped, or lost (its process was killed)."""
-        last = next((e for e in reversed(self.events()) if e["kind"] == "state"), None)
+        last = self._last()
         state = last["message"] if last else "waiting"
         if state in ENDED or self._alive():
             return state
         # Between the two reads the job may have ended: look once more before calling it lost.
-        last = next((e for e in reversed(self.events()) if e["kind"] == "state"), None)
+        last = self._last()
         state = last["message"] if last else "waiting"
-        young = time.time() - (self.path / "job.json").stat().st_mtime < 60
-        return state if state in ENDED or (last is None and young) else "lost"
+        born = (self.path / "job.json").stat().st_mtime if last is None else last["at"] if last["data"].get("again") else 0.0
+        return state if state in ENDED or time.time() - born < 60 else "lost"
 
     @property
     def fraction(self) -> float:
@@ -82,11 +83,19 @@ class Job:
     @property
     def result(self) -> dict[str, Any] | None:
         """{"id", "kind", "metrics"} of a job that is done."""
-        return next((e["data"] for e in reversed(self.events()) if e["kind"] == "state" and e["message"] == "done"), None)
+        last = self._last()
+        return last["data"] if last and last["message"] == "done" else None
 
     @property
     def error(self) -> str:
-        return next((e["data"].get("error", "") for e in reversed(self.events()) if e["kind"] == "state" and e["message"] in ("failed", "stopped")), "")
+        last = self._last()
+        return last["data"].get("error", "") if last else ""
+
+    @property
+    def resumable(self) -> bool:
+        """Whether it ended before its work was done: stopped, failed or killed."""
+        state = self.state
+        return state in ENDED and (state != "done" or self.result["metrics"].get("ended") == "stop")
 
     def stop(self) -> None:
         """Ask it to end at its next report; what it has kept so far stays."""
@@ -100,6 +109,9 @@ class Job:
                 raise WorkbenchError(f"Job {self.id} is still {self.state} after {seconds:.0f} s; wait longer or stop it.")
             time.sleep(0.2)
         return self
+
+    def _last(self) -> dict[str, Any] | None:
+        return next((e for e in reversed(self.events()) if e["kind"] == "state"), None)
 
     def _alive(self) -> bool:
         try:
@@ -123,9 +135,32 @@ def submit(step: Step, name: str = "") -> Job:
     path = folder() / new
     path.mkdir()
     store.write_json(path / "job.json", {"id": new, "name": name, "heavy": step.heavy, "spec": to_json(step)})
-    with (path / "output.log").open("wb") as log:
-        subprocess.Popen([sys.executable, "-m", "workbench.jobs", str(path)], stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+    _start(path)
     return Job(new, path)
+
+
+def resume(reference: str, step: Step | None = None) -> Job:
+    """Start a job again that was stopped, failed or killed; what it kept is gone on from. Returns at once.
+
+    Raises WorkbenchError where it is still under way or has done its work, and, where a `step` is given that differs from the job's, the difference.
+    """
+    from .steps import to_json
+
+    job = open_job(reference)
+    if not job.resumable:
+        done = job.state in ENDED
+        raise WorkbenchError(f"Job {job.id} {'has done its work' if done else f'is {job.state}'}; {'submit the step again' if done else 'stop it first'}.")
+    if step is not None:
+        work.same_or_refuse(job.spec, to_json(step), f"Job {job.id} is of another step")
+    (job.path / "stop").unlink(missing_ok=True)
+    _Log(job.path).state("waiting", again=True)  # said here, so that no reader sees the old end until the child holds its lock
+    _start(job.path)
+    return job
+
+
+def _start(path: Path) -> None:
+    with (path / "output.log").open("ab") as log:
+        subprocess.Popen([sys.executable, "-m", "workbench.jobs", str(path)], stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
 
 
 def open_job(reference: str) -> Job:
@@ -157,7 +192,10 @@ class _Log:
     """The child's side: appends events, one whole line a write."""
 
     def __init__(self, path: Path) -> None:
-        self.file = (path / "events.jsonl").open("a", encoding="utf-8", buffering=1)
+        events = path / "events.jsonl"
+        if events.is_file() and (text := events.read_bytes()) and not text.endswith(b"\n"):  # what a killed process left of its last line
+            os.truncate(events, text.rfind(b"\n") + 1)
+        self.file = events.open("a", encoding="utf-8", buffering=1)
 
     def __call__(self, event: Event) -> None:
         self.file.write(json.dumps(event.json(), ensure_ascii=False) + "\n")
@@ -180,7 +218,7 @@ def _run(path: Path) -> int:
             if job["heavy"]:
                 _wait_for_turn(path, stop)
             log.state("running")
-            made = store.run(from_json(job["spec"]), Progress(log, stop), name=job["name"])
+            made = store.run(from_json(job["spec"]), Progress(log, stop, path / "work"), name=job["name"])
         except Stopped as error:
             log.state("stopped", error=str(error))
             return 1
@@ -209,16 +247,19 @@ def _wait_for_turn(path: Path, stop: Any) -> None:
 
 
 class Jobs(Step):
-    """List the jobs, or stop one."""
+    """List the jobs, stop one, or go on with one that ended early."""
 
     command: ClassVar[str] = "jobs"
     heavy: ClassVar[bool] = False
     stop: str = Field("", description="Id of a job to stop; what it has kept so far stays.")
+    resume: str = Field("", description="Id of a job that was stopped, failed or killed, to go on with from what it kept.")
     limit: int = Field(20, ge=1, le=1000, description="How many of the newest jobs to list.")
 
     def run(self, out: Path, progress: Progress) -> dict[str, Any]:
         if self.stop:
             open_job(self.stop).stop()
+        if self.resume:
+            resume(self.resume)
         return {
             "rows": [
                 {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from .errors import Stopped
@@ -30,12 +31,14 @@ class Event:
 class Progress:
     """Where a step reports to. `Progress()` is silent; a host passes a `sink` and says by `stop` when to end.
 
-    Every report is also the moment at which a stop is noticed: it raises `Stopped`.
+    Every report is also the moment at which a stop is noticed: it raises `Stopped`. `work` is a folder in which the step
+    may keep what it needs to go on after a stop or a kill; None where nobody will ask it to.
     """
 
-    def __init__(self, sink: Callable[[Event], None] | None = None, stop: Callable[[], bool] | None = None) -> None:
+    def __init__(self, sink: Callable[[Event], None] | None = None, stop: Callable[[], bool] | None = None, work: Path | None = None) -> None:
         self.sink = sink or (lambda event: None)
         self.stopping = stop or (lambda: False)
+        self.work = work
         self.span = (0.0, 1.0)
 
     def check(self) -> None:
@@ -71,10 +74,10 @@ class Progress:
         """A text that a model being trained generates."""
         self._emit(Event("sample", text, data=about))
 
-    def part(self, low: float, high: float) -> Progress:
-        """A child whose 0 to 1 is `low` to `high` of this one."""
+    def part(self, low: float, high: float, work: str = "") -> Progress:
+        """A child whose 0 to 1 is `low` to `high` of this one; `work` names its own folder within this one's."""
         start, end = self.span
-        child = Progress(self.sink, self.stopping)
+        child = Progress(self.sink, self.stopping, self.work / work if self.work and work else self.work)
         child.span = (start + (end - start) * low, start + (end - start) * high)
         return child
 

@@ -104,6 +104,7 @@ class Knob:
     optional: bool = False
     ref: str = ""
     advanced: bool = False
+    flag: str = ""  # a shorter flag than its name, where Python keeps that word for itself
     variant: str = ""  # the tag of the nested choice this knob belongs to, e.g. "salt"
     path: tuple[str, ...] = ()  # where the value goes in the step's JSON
 
@@ -131,7 +132,7 @@ def _knob(name: str, field: FieldInfo, variant: str, path: tuple[str, ...]) -> K
         name=name, type=str if choices else kind, default=None if field.is_required() else field.get_default(call_default_factory=True),
         help=field.description or "", required=field.is_required(), choices=choices, many=many, optional=optional,
         low=bounds.get("ge", bounds.get("gt")), high=bounds.get("le", bounds.get("lt")), ref=next((m.kind for m in marks if isinstance(m, Ref)), ""),
-        advanced=bool(extra.get("advanced")), variant=variant, path=path,
+        advanced=bool(extra.get("advanced")), flag=str(extra.get("flag", "")), variant=variant, path=path,
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ import os
 import re
 import secrets
 import shutil
+import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -23,6 +24,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from . import processes, work
 from .errors import RunFailed, WorkbenchError, nearest
 from .progress import Progress
 from .specs import Options, Ref, Step, _unwrap
@@ -74,20 +76,22 @@ class Artefact:
 def run(step: Step, progress: Progress | None = None, name: str = "") -> Artefact:
     """Run a step here and now; its artefact is in the home folder when this returns.
 
-    Raises WorkbenchError for bad input, RunFailed where the machine gave out; whatever is raised, nothing half-made stays.
+    Raises WorkbenchError for bad input, RunFailed where the machine gave out; whatever is raised, nothing half-made stays. What the step keeps in
+    `progress.work` stays until it has succeeded, so that the same step, run again with the same folder, goes on from there.
     """
     from .steps import to_json
 
     progress = progress or Progress()
     spec = to_json(step)
-    if not step.makes:
+    if not processes.main():
+        return _follow(step, spec, progress)
+    if not (kind := step.made_kind()):
         return Artefact(None, "report", None, {"spec": spec, "metrics": finite(step.run(Path(os.devnull), progress))})
-    kind = step.made_kind()
     new = f"{kind}-{secrets.token_hex(4)}"
     room = folder()
     temporary = room / f".tmp-{new}"
     started = time.time()
-    with FileLock(room / f".tmp-{new}.lock"):
+    with FileLock(room / f".tmp-{new}.lock"), work.held(progress.work, spec):
         try:
             temporary.mkdir()
             metrics = finite(step.run(temporary, progress))
@@ -97,7 +101,7 @@ def run(step: Step, progress: Progress | None = None, name: str = "") -> Artefac
             }  # fmt: skip
             write_json(temporary / "manifest.json", manifest)
             temporary.rename(room / new)
-            _sync(room)
+            sync(room)
         except OSError as error:
             if error.errno == 28:
                 raise RunFailed(f"The disk that holds {home()} is full; free some space and run it again.") from error
@@ -105,7 +109,15 @@ def run(step: Step, progress: Progress | None = None, name: str = "") -> Artefac
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
             (room / f".tmp-{new}.lock").unlink(missing_ok=True)
+    if metrics.get("ended") != "stop":  # a step that was stopped leaves its result so far, and may be gone on with
+        work.clear(progress.work)
     return open_artefact(new)
+
+
+def _follow(step: Step, spec: dict[str, Any], progress: Progress) -> Artefact:
+    """Run a step beside the main process: it computes its part, and what it writes is thrown away."""
+    with tempfile.TemporaryDirectory() as out:
+        return Artefact(None, "report", None, {"spec": spec, "metrics": finite(step.run(Path(out), Progress(work=progress.work)))})
 
 
 def finite(value: Any) -> Any:
@@ -230,11 +242,11 @@ def _contents(place: Path) -> dict[str, Any]:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())
         files[path.relative_to(place).as_posix()] = {"bytes": path.stat().st_size, "sha256": digest}
-        _sync(path.parent)
+        sync(path.parent)
     return {"files": files, "content_hash": hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()}
 
 
-def _sync(place: Path) -> None:
+def sync(place: Path) -> None:
     """Make a folder's entries durable, where the system can (Windows cannot)."""
     if hasattr(os, "O_DIRECTORY"):
         handle = os.open(place, os.O_RDONLY)

@@ -12,7 +12,7 @@ import tiny
 import torch
 from transformers import AutoModelForCausalLM, LlamaForCausalLM
 
-from workbench.errors import RunFailed
+from workbench.errors import RunFailed, WorkbenchError
 from workbench.progress import Event, Progress
 from workbench.training.data import Block, stream
 from workbench.training.fitting import Settings, fit, frozen_body, rate
@@ -90,7 +90,7 @@ def test_global_randomness_and_the_model_s_switches_are_untouched(model: LlamaFo
 def test_a_broken_loss_names_the_step(model: LlamaForCausalLM) -> None:
     with torch.no_grad():
         model.lm_head.weight[5] = float("nan")
-    with pytest.raises(RunFailed, match="nan by step 1; lower the learning rate"):
+    with pytest.raises(RunFailed, match="nan at step 1; lower the learning rate"):
         fit(model, data(), quick())
 
 
@@ -135,3 +135,40 @@ def test_muon_makes_matrices_orthogonal(shape: tuple[int, int, int]) -> None:
     assert made.shape == shape
     assert sizes.min() > 0.5
     assert sizes.max() < 1.3
+
+
+def test_groups_have_their_own_rates(model: LlamaForCausalLM) -> None:
+    before = state(model)
+    head = ["lm_head.weight"]
+    done = fit(model, data(), quick(schedule="constant", weight_decay=0.0), groups=[(head, 1e-12), (lambda name: "norm" in name, 0.0)])
+    moved = {k: float((v - before[k]).abs().max()) for k, v in model.state_dict().items()}
+    assert moved["lm_head.weight"] < 1e-8
+    assert max(size for name, size in moved.items() if "norm" in name) == 0.0
+    assert moved["model.embed_tokens.weight"] > 1e-3
+    assert {row["learning_rate"] for row in done.rows} == {0.01}, "the curve shows the rate of all others"
+
+
+def test_accumulated_batches_are_one_larger_batch(tmp_path: Path) -> None:
+    curves = []
+    for values in ({"batch_size": 4}, {"batch_size": 1, "accumulate": 4}):
+        model = AutoModelForCausalLM.from_pretrained(tiny.folder(tmp_path))
+        done = fit(model, data(), quick(**values))
+        assert done.tokens == 6 * 4 * 16
+        curves.append([row["loss"] for row in done.rows])
+    assert curves[0] == pytest.approx(curves[1], rel=1e-4)
+
+
+def test_data_that_ends_begins_anew(model: LlamaForCausalLM) -> None:
+    ids = list(range(16))
+    few = stream(lambda: iter([{"input_ids": ids, "labels": ids, "position_ids": ids}] * 5))
+    assert fit(model, few, quick(steps=7)).steps == 7
+    with pytest.raises(WorkbenchError, match="nothing to train on"):
+        fit(model, stream(lambda: iter([])), quick())
+
+
+def test_a_diverging_loss_is_warned_of(model: LlamaForCausalLM) -> None:
+    events: list[Event] = []
+    fit(model, data(), quick(steps=40, learning_rate=3.0, schedule="constant", max_grad_norm=0.0), Progress(events.append))
+    warnings = [e.message for e in events if e.kind == "warning"]
+    assert len(warnings) == 1
+    assert "loss has risen from" in warnings[0]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import random
 import tempfile
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..progress import Progress
@@ -18,9 +18,16 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
+Groups = Sequence[tuple[Collection[str] | Callable[[str], bool], float]]
+
+
 @dataclass(frozen=True)
 class Settings:
-    """How to train. With `minutes`, whichever limit comes first ends it, and the learning rate follows the nearer one."""
+    """How to train. With `minutes`, whichever limit comes first ends it, and the learning rate follows the nearer one.
+
+    A step takes `batch_size · accumulate` blocks in every process. `chunked` is the loss without logits, which large vocabularies need; `auto` takes it
+    where they would be large. Checkpoints are kept every `checkpoint_every` steps (0: none by steps) and `checkpoint_minutes`, whichever comes first.
+    """
 
     steps: int
     batch_size: int = 16
@@ -29,9 +36,14 @@ class Settings:
     weight_decay: float = 0.0
     schedule: Literal["cosine", "linear", "constant"] = "cosine"
     minutes: float = 0.0  # 0: no limit
+    accumulate: int = 1
     optimizer: Literal["adamw", "muon"] = "adamw"
     max_grad_norm: float = 1.0
     log_every: int = 10
+    checkpoint_every: int = 0
+    checkpoint_minutes: float = 10.0  # 0: none by the clock
+    gradient_checkpointing: bool = False
+    chunked: Literal["auto", "on", "off"] = "auto"
     seed: int = 0
     device: str = "auto"
     dtype: str = "auto"
@@ -63,31 +75,54 @@ def fit(
     collate: Callable[[list[Any]], dict[str, torch.Tensor]] | None = None,
     every: int = 0,
     hook: Callable[[int], None] | None = None,
+    work: Path | None = None,
+    groups: Groups = (),
 ) -> Fit:
     """Train those parameters of `model` that require a gradient, in place, on blocks in the order in which they come.
 
     `hook(step)` is called every `every` steps with the model in evaluation mode. A stop asked for through `progress` ends the training
     and keeps what was learnt. The states of the global random generators are the same after as before.
-    Raises RunFailed that names the step by which the loss became NaN or infinite.
+    `groups` gives parameters, by their names or a predicate on them, another peak learning rate than the settings'.
+    With `work`, checkpoints are kept in that folder, at a stop too, and where it holds one, training goes on from it: on a processor in fp32 the end is
+    that of an uninterrupted training, to the bit. `blocks` must then give the same ones in the same order every time.
+    Raises RunFailed that names the step by which the loss became NaN or infinite, or where the disk is full; WorkbenchError where the checkpoint was
+    made with other settings or the training cannot fit into memory.
     """
-    from transformers import PrinterCallback
+    from . import resuming
+    from .estimating import UnknownShape, of_model
+    from .trainer import Report, trainer
 
-    from .data import collate as stacked
-    from .trainer import Report, Scheduled, arguments
-
-    report = Report(settings, progress or Progress(), model, every, hook)
+    progress = progress or Progress()
+    with suppress(UnknownShape):
+        of_model(model, settings, blocks).check()
+    settings = replace(settings, dtype=_format(settings))
+    report, last = Report(settings, progress, model, every, hook, work), resuming.last(work)
+    if last:
+        report.go_on(resuming.record(last))
+        progress.note(f"Going on from step {report.step}.")
     training, use_cache = model.training, getattr(model.config, "use_cache", None)
     try:
         with tempfile.TemporaryDirectory() as scratch, untouched_randomness():
-            collated = report.counted(collate or stacked)
-            trainer = Scheduled(settings, report, model=model, args=arguments(settings, scratch), train_dataset=blocks, data_collator=collated)
-            trainer.remove_callback(PrinterCallback)
-            trainer.train()
+            if last and report.share(report.step) >= 1.0:  # killed after the last step, before its result was written
+                resuming.load_trained(model, last)
+            else:
+                with trainer(model, blocks, report, scratch, collate, groups) as made:
+                    made.train(resume_from_checkpoint=str(last) if last else None)
     finally:
         model.train(training)
         if use_cache is not None:  # Trainer switches it off for good, and packing needs it off
             model.config.use_cache = use_cache
-    return Fit(trainer.state.global_step, report.tokens, round(time.monotonic() - report.started, 2), report.ended, report.rows)
+    return Fit(report.step, report.tokens, round(report.seconds, 2), report.ended, report.rows)
+
+
+def _format(settings: Settings) -> str:
+    """The number format by name, so that a resumed training takes the same one."""
+    import torch
+
+    from .. import devices
+    from .probing import training_format
+
+    return {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[training_format(settings.dtype, devices.pick(settings.device))]
 
 
 def rate(settings: Settings, step: int, share: float) -> float:

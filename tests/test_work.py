@@ -1,0 +1,80 @@
+"""A working folder belongs to one step and one process."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from workbench import work
+from workbench.__main__ import main
+from workbench.errors import WorkbenchError
+from workbench.progress import Progress
+from workbench.training.stages import Align
+
+LEAVES = st.none() | st.integers(0, 2) | st.sampled_from(["", "a"])
+SPECS = st.dictionaries(st.sampled_from("abc"), LEAVES | st.dictionaries(st.sampled_from("xy"), LEAVES))
+
+
+@settings(max_examples=50, deadline=None)
+@given(SPECS, SPECS)
+def test_no_difference_means_equal(one: dict[str, Any], other: dict[str, Any]) -> None:
+    assert work.differences(one, one) == {}
+    assert (work.differences(one, other) == {}) == (one == other)
+    assert work.differences(one, other).keys() == work.differences(other, one).keys()
+
+
+def test_differences_are_named_with_both_values() -> None:
+    before, now = {"step": "train", "seed": 0, "method": {"k": 4, "name": "salt"}}, {"step": "train", "seed": 1, "method": {"k": 5, "name": "salt"}, "new": "a"}
+    assert work.differences(before, now) == {"seed": ("0", "1"), "method.k": ("4", "5"), "new": ("not set", '"a"')}
+
+
+def test_the_same_step_may_go_on_and_another_may_not(tmp_path: Path) -> None:
+    place = tmp_path / "work"
+    with work.held(place, {"step": "train", "seed": 0}):
+        (place / "kept").touch()
+    with work.held(place, {"step": "train", "seed": 0}):
+        assert (place / "kept").exists()
+    with (
+        pytest.raises(WorkbenchError, match=r"was another step \(seed was 0, is 1\); set it as it was to go on, or start anew"),
+        work.held(place, {"step": "train", "seed": 1}),
+    ):
+        pass
+    work.clear(place)
+    with work.held(place, {"step": "train", "seed": 1}):
+        pass
+
+
+def test_one_process_at_a_time(tmp_path: Path) -> None:
+    with FileLock(tmp_path / work.LOCK), pytest.raises(WorkbenchError, match="wait for it or name another folder"), work.held(tmp_path, {}):
+        pass
+
+
+def test_no_folder_is_no_matter() -> None:
+    with work.held(None, {}):
+        work.clear(None)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_to_a_command_with_a_working_folder_asks_it_to_stop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    before, said = signal.getsignal(number), []
+
+    def run(step: Align, out: Path, progress: Progress) -> dict[str, Any]:
+        said.append(progress.stopping())
+        signal.raise_signal(number)
+        said.append(progress.stopping())
+        assert signal.getsignal(number) == before, "a second one ends it"
+        return {"ended": "stop"}
+
+    monkeypatch.setattr(Align, "run", run)
+    words = ["train", "here", "there", "--work", str(tmp_path / "work")]
+    assert main(words) == 0
+    assert said == [False, True]
+    assert (tmp_path / "work" / work.SPEC).is_file(), "what was stopped can be gone on with"
+    assert signal.getsignal(number) == before
+    assert main([*words, "--seed", "3"]) == 2, "but not with another knob"

@@ -1,0 +1,64 @@
+"""The folder in which a running step keeps what it needs to go on later: it belongs to one step, and to one process at a time."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from .errors import WorkbenchError
+
+SPEC, LOCK = "spec.json", "lock"
+
+
+@contextmanager
+def held(folder: Path | None, spec: Mapping[str, Any]) -> Iterator[None]:
+    """Hold the folder for the step of this spec; None holds nothing.
+
+    Raises WorkbenchError where another process holds it, or where another step was begun in it: the difference is shown.
+    """
+    if folder is None:
+        yield
+        return
+    from .store import write_json
+
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / LOCK).acquire(timeout=0):
+            if (folder / SPEC).is_file():
+                same_or_refuse(json.loads((folder / SPEC).read_text(encoding="utf-8")), spec, f"What was begun in {folder} was another step")
+            write_json(folder / SPEC, spec)
+            yield
+    except Timeout:
+        raise WorkbenchError(f"A running step keeps its checkpoints in {folder}; wait for it or name another folder.") from None
+
+
+def same_or_refuse(before: Mapping[str, Any], now: Mapping[str, Any], what: str) -> None:
+    """Raises WorkbenchError with every knob that differs, before and now."""
+    changes = differences(json.loads(json.dumps(before)), json.loads(json.dumps(now)))
+    if changes:
+        listed = "; ".join(f"{name} was {a}, is {b}" for name, (a, b) in changes.items())
+        raise WorkbenchError(f"{what} ({listed}); set it as it was to go on, or start anew elsewhere.")
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """Knobs of two specs that differ, nested ones with dots: name → (before, now) as JSON, "not set" where one of them lacks it."""
+    found: dict[str, tuple[str, str]] = {}
+    for name in [*before, *(n for n in now if n not in before)]:
+        a, b = before.get(name), now.get(name)
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            found |= {f"{name}.{inner}": pair for inner, pair in differences(a, b).items()}
+        elif name not in before or name not in now or a != b:
+            found[name] = tuple(json.dumps(side[name], ensure_ascii=False) if name in side else "not set" for side in (before, now))
+    return found
+
+
+def clear(folder: Path | None) -> None:
+    """Remove the folder of a step that has succeeded."""
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
