@@ -147,11 +147,12 @@ def _units(path: Path, unit: Unit) -> Iterator[str]:
 
 
 def _json_rows(path: Path, names: Sequence[str]) -> Iterator[tuple[str, ...]]:
-    for number, row in _json_objects(path):
+    for number, row in json_objects(path):
         yield tuple(value(row, name, path, number) for name in names)
 
 
-def _json_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def json_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The rows of a .jsonl file, each with its line number from 1. Raises WorkbenchError with the row that is no JSON object."""
     for number, line in enumerate(lines(path), 1):
         if line.strip():
             try:
@@ -166,7 +167,7 @@ def _json_objects(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _json_columns(path: Path) -> list[str]:
-    return list(next((row for _, row in _json_objects(path)), None) or _empty(path))
+    return list(next((row for _, row in json_objects(path)), None) or _empty(path))
 
 
 def value(row: dict[str, Any], name: str, where: object, number: int) -> str:

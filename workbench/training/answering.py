@@ -1,0 +1,82 @@
+"""Self-calibration's data (LEP, arXiv:2412.21140): what the original instruct model answers to prompts, and which answers are fit to learn from."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..corpus.scripts import script, script_shares
+from ..progress import Progress
+from .conversations import Messages
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+REASONS = ("empty", "cut", "repeated", "script")
+LOOP = 12  # characters: 10000 ends in a repetition, too, but is none
+_LOOP = re.compile(r"(.{1,100}?)(?:\s*\1){3,}\W*$", re.DOTALL)  # the same piece four times over, up to the end
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Prompts with the answers that were kept, and how many were left out for which reason; `too_long`: prompts that leave no room for an answer."""
+
+    kept: list[Messages]
+    counts: dict[str, int]
+
+
+def self_answers(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, prompts: Sequence[Messages], *, tokens: int = 256, batch_size: int = 16, wanted: str = "prompt",
+    progress: Progress | None = None,
+) -> Answered:  # fmt: skip
+    """Greedy answers to the first turn of each conversation, in the model's own chat template, batched by length; kept in the order of the prompts.
+
+    Left out are answers that are empty, cut off after `tokens`, caught in a loop, or not in the script that is `wanted`: that of the prompt
+    ("prompt"), a script's name, or "any".
+    """
+    from ..evaluation.asking import finished_replies
+    from .conversations import end_ids
+    from .data import render
+
+    progress = progress or Progress()
+    asked = [opening(messages) for messages in prompts]
+    ids = [render(tokenizer, messages, True) for messages in asked]
+    room = getattr(model.config.get_text_config(), "max_position_embeddings", 0) or 1 << 30
+    order = sorted((n for n in range(len(ids)) if len(ids[n]) + tokens <= room), key=lambda n: len(ids[n]))
+    said: dict[int, tuple[str, bool]] = {}
+    for start in range(0, len(order), batch_size):
+        progress.at(start / len(order), f"the original model answers: {start} of {len(order)}")
+        part = order[start : start + batch_size]
+        said |= zip(part, finished_replies(model, tokenizer, [ids[n] for n in part], tokens, end_ids(tokenizer)), strict=True)
+    counts, kept = Counter(too_long=len(ids) - len(order)), []
+    for n in sorted(said):
+        reason = unfit(asked[n][-1]["content"], *said[n], wanted)
+        counts[reason or "kept"] += 1
+        if not reason:
+            kept.append([*asked[n], {"role": "assistant", "content": said[n][0].strip()}])
+    return Answered(kept, {name: counts[name] for name in ("kept", *REASONS, "too_long")})
+
+
+def opening(messages: Messages) -> Messages:
+    """The conversation up to its first question."""
+    return messages[: next(n for n, m in enumerate(messages) if m["role"] == "user") + 1]
+
+
+def unfit(prompt: str, answer: str, ended: bool, wanted: str = "prompt") -> str:
+    """Why an answer is no good to learn from: empty, cut, repeated, script; "" where it is good."""
+    if not answer.strip():
+        return "empty"
+    if not ended:
+        return "cut"
+    if (loop := _LOOP.search(answer)) and len(loop[0]) >= LOOP:
+        return "repeated"
+    right = main_script(prompt) if wanted == "prompt" else "" if wanted == "any" else wanted
+    return "script" if right and main_script(answer) not in ("", right) else ""
+
+
+def main_script(text: str) -> str:
+    """The script of most of its letters; "" for a text without letters. 的 and ひ count as one in Japanese only if most letters are of one."""
+    return next(iter(script_shares(Counter(c for c in text if script(c)))), "")
