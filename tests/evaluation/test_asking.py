@@ -76,7 +76,8 @@ def test_the_step_makes_one_row_per_model_and_measure(tmp_path: Path) -> None:
     step = Evaluate(models=(str(folder), str(folder)), text=str(text), source_text=str(text), questions=asked, documents=5)
     rows = wb.run(step).metrics["rows"]
     assert [r["measure"] for r in rows] == ["bits_per_byte", "bits_per_byte", "exact_match"] * 2
-    assert all(set(r) == {"model", "measure", "text", "value", "low", "high", "n"} for r in rows)
+    assert [r["side"] for r in rows] == ["target", "source", "target"] * 2
+    assert all(set(r) == {"model", "measure", "side", "text", "value", "low", "high", "n"} for r in rows)
     assert rows[:3] == rows[3:]
     with pytest.raises(WorkbenchError, match="nothing to measure on"):
         wb.run(Evaluate(models=(str(folder),)))

@@ -3,5 +3,11 @@
 from ..lazy import names as _names
 
 __getattr__, __dir__, __all__ = _names(
-    __name__, bits="bits_per_byte Bits", asking="exact_match ExactMatch read_questions", racing="race Raced Course", steps="Evaluate Race"
+    __name__,
+    bits="bits_per_byte Bits",
+    asking="exact_match ExactMatch read_questions",
+    copying="copied Copied",
+    choosing="chosen Chosen read_choices",
+    racing="race Raced Course",
+    steps="Evaluate Race",
 )

@@ -94,6 +94,13 @@ def exact_match(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, ques
 
 def replies(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Sequence[int]], tokens: int) -> list[str]:
     """Greedy continuations of at most `tokens` tokens, without special tokens."""
+    return [text for text, _ in finished_replies(model, tokenizer, prompts, tokens)]
+
+
+def finished_replies(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Sequence[int]], tokens: int, ends: Sequence[int] = ()
+) -> list[tuple[str, bool]]:
+    """Greedy continuations, each with whether the model ended it itself; `ends` are ids that end one beside those of the generation config."""
     import torch
 
     length = max(map(len, prompts))
@@ -101,10 +108,14 @@ def replies(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts:
     device = model.get_input_embeddings().weight.device
     ids = torch.tensor([[pad] * (length - len(p)) + list(p) for p in prompts], device=device)
     mask = torch.tensor([[0] * (length - len(p)) + [1] * len(p) for p in prompts], device=device)
+    stated = model.generation_config.eos_token_id
+    stops = sorted({*ends, *(stated if isinstance(stated, list) else [] if stated is None else [stated])})
     model.eval()
     with torch.inference_mode():
-        out = model.generate(ids, attention_mask=mask, max_new_tokens=tokens, do_sample=False, pad_token_id=pad, use_cache=True)
-    return tokenizer.batch_decode(out[:, length:], skip_special_tokens=True)
+        out = model.generate(ids, attention_mask=mask, max_new_tokens=tokens, do_sample=False, pad_token_id=pad, eos_token_id=stops or None, use_cache=True)
+    new = out[:, length:]
+    ended = torch.isin(new, torch.tensor(stops, device=device, dtype=new.dtype)).any(dim=1).tolist()
+    return list(zip(tokenizer.batch_decode(new, skip_special_tokens=True), ended, strict=True))
 
 
 def wilson(right: int, n: int, z: float = 1.96) -> tuple[float, float]:

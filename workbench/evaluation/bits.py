@@ -80,7 +80,7 @@ def bits_per_byte(
     tokens = 0
     for start in range(0, len(windows), batch_size):
         part = windows[start : start + batch_size]
-        for window, nats in zip(part, _nats(model, [w.ids for w in part]), strict=True):
+        for window, nats in zip(part, nats_of(model, [w.ids for w in part]), strict=True):
             scored = nats[window.first - 1 :]
             bits[window.document] += float(scored.sum()) / math.log(2)
             tokens += len(scored)
@@ -110,7 +110,7 @@ def _framed(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[list[int], i
     return found["input_ids"], size - len(text[:first].encode())
 
 
-def _nats(model: PreTrainedModel, rows: Sequence[Sequence[int]]) -> list[torch.Tensor]:
+def nats_of(model: PreTrainedModel, rows: Sequence[Sequence[int]]) -> list[torch.Tensor]:
     """For each row of ids, −ln p of its tokens from the second on: fp64 (length - 1)."""
     import torch
 

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from ..errors import WorkbenchError
 from ..progress import Progress
 from ..specs import ModelRef, ModelStep, PairsRef, TextRef, TokenizerRef
+from .copying import REQUEST
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+ORDER = ("bits_per_byte", "exact_match", "choice", "copy")  # of the measures in a result, each in both languages
 Runner = Literal["subtokens", "salt", "focus", "omp", "clp", "wechsel", "ofa", "mean", "gaussian", "random"]
 
 
 class Evaluate(ModelStep):
-    """Measure models: bits per byte of held-out text in both languages, and questions answered exactly."""
+    """Measure models in both languages: bits per byte of held-out text, questions answered exactly, choices, and copying."""
 
     command: ClassVar[str] = "evaluate"
     main: ClassVar[tuple[str, ...]] = ("models",)
@@ -23,44 +30,83 @@ class Evaluate(ModelStep):
     text: TextRef | None = Field(None, description="Text in the target language; its held-out part is measured.")
     source_text: TextRef | None = Field(None, description="Text in the source language, to see what was kept of it.")
     questions: str = Field("", description="A JSONL file of prompt or messages with answer, or demo:ru for the demo's questions as chat.")
+    source_questions: str = Field("", description="The same in the source language.", json_schema_extra={"advanced": True})
+    choices: str = Field("", description="A JSONL file of prompt, options and right, or demo:ru: for base models, too.")
+    source_choices: str = Field("", description="The same in the source language.", json_schema_extra={"advanced": True})
+    copies: int = Field(0, ge=0, description="So many held-out texts of each language are to be said again, by chat models.")
+    copy_request: str = Field(
+        REQUEST, pattern=r"\{text\}", description="How a text is asked for, in the target language; {text} is the text.",
+        json_schema_extra={"advanced": True},
+    )  # fmt: skip
+    source_copy_request: str = Field(REQUEST, pattern=r"\{text\}", description="The same in the source language.", json_schema_extra={"advanced": True})
     documents: int = Field(200, ge=1, description="Documents of each text, and questions, at most.")
     context: int = Field(0, ge=0, description="Tokens a model sees at once; 0 takes what it was made for, at most 1024.", json_schema_extra={"advanced": True})
     stride: int = Field(0, ge=0, description="Tokens a window moves by; 0 takes half the context.", json_schema_extra={"advanced": True})
     batch_size: int = Field(16, ge=1, description="Windows or questions at a time.", json_schema_extra={"advanced": True})
 
     def run(self, out: Path, progress: Progress) -> dict[str, Any]:
-        from .. import corpus, refs
-        from .asking import read_questions
+        from .. import refs
+        from ..models import open_model
 
-        texts = {name: corpus.open(ref).held_out.take(self.documents) for name in ("text", "source_text") if (ref := getattr(self, name))}
-        questions = read_questions(self.questions, self.documents) if self.questions else []
-        if not texts and not questions:
-            raise WorkbenchError("There is nothing to measure on; give --text, --source-text or --questions.")
+        measures = [measure for side in ("target", "source") for measure in self._measures(side)]
+        if not measures:
+            raise WorkbenchError("There is nothing to measure on; give --text, --source-text, --choices or --questions.")
+        measures.sort(key=lambda measure: ORDER.index(measure.name))
         rows: list[dict[str, Any]] = []
         for n, reference in enumerate(self.models):
             part = progress.part(n / len(self.models), (n + 1) / len(self.models))
-            rows += [{"model": refs.label(reference), **row} for row in self._measure(reference, texts, questions, part)]
+            part.at(0, f"loading {reference}")
+            model, tokenizer = open_model(reference, self.device, self.dtype)
+            for m, measure in enumerate(measures):
+                part.at((m + 1) / (len(measures) + 1), f"{reference}: {measure.name} of {measure.text}")
+                about = {"model": refs.label(reference), "measure": measure.name, "side": measure.side, "text": measure.text}
+                rows += [about | row for row in measure.take(model, tokenizer)]
         return {"rows": rows}
 
-    def _measure(self, reference: str, texts: dict[str, list[str]], questions: list[dict[str, Any]], progress: Progress) -> list[dict[str, Any]]:
-        from ..models import open_model
-        from .asking import exact_match
+    def _measures(self, side: str) -> Iterator[_Measure]:
+        """What is measured in one language, its texts read once for all models."""
+        from .. import corpus
+        from .asking import exact_match, read_questions
         from .bits import bits_per_byte
+        from .choosing import chosen, read_choices
 
-        progress.at(0, f"loading {reference}")
-        model, tokenizer = open_model(reference, self.device, self.dtype)
-        rows = []
-        for n, (name, documents) in enumerate(texts.items()):
-            progress.at((n + 1) / 4, f"{reference}: bits per byte of {getattr(self, name)}")
-            found = bits_per_byte(model, tokenizer, documents, context=self.context or None, stride=self.stride or None, batch_size=self.batch_size)
-            rows.append(
-                {"measure": "bits_per_byte", "text": getattr(self, name), "value": found.bits_per_byte, "low": found.low, "high": found.high, "n": found.n}
-            )
+        before = "" if side == "target" else "source_"
+        text, questions, choices = getattr(self, f"{before}text"), getattr(self, f"{before}questions"), getattr(self, f"{before}choices")
+        size, room = self.batch_size, {"context": self.context or None, "stride": self.stride or None}
+        if text:
+            held_out = corpus.open(text).held_out.take(max(self.documents, self.copies))
+            documents = held_out[: self.documents]
+            yield _Measure("bits_per_byte", side, text, lambda m, t: [_row(f := bits_per_byte(m, t, documents, batch_size=size, **room), f.bits_per_byte)])
         if questions:
-            progress.at(0.75, f"{reference}: asking {len(questions)} questions")
-            asked = exact_match(model, tokenizer, questions, batch_size=self.batch_size)
-            rows.append({"measure": "exact_match", "text": self.questions, "value": asked.score, "low": asked.low, "high": asked.high, "n": asked.n})
-        return rows
+            asked = read_questions(questions, self.documents)
+            yield _Measure("exact_match", side, questions, lambda m, t: [_row(f := exact_match(m, t, asked, batch_size=size), f.score)])
+        if choices:
+            items = read_choices(choices, self.documents)
+            yield _Measure("choice", side, choices, lambda m, t: [_row(f := chosen(m, t, items, batch_size=size), f.score)])
+        if self.copies and text:
+            again = held_out[: self.copies]
+            yield _Measure("copy", side, text, lambda m, t: self._copies(m, t, again, getattr(self, f"{before}copy_request")))
+
+    def _copies(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: list[str], request: str) -> list[dict[str, Any]]:
+        from .copying import copied
+
+        found = copied(model, tokenizer, texts, request=request, batch_size=self.batch_size)
+        kinds = {"copy_sentences": found.sentences, "copy_paragraphs": found.paragraphs, "copy_characters": found.characters}
+        return [{"measure": name, "value": value, "n": found.n} for name, value in kinds.items()]
+
+
+@dataclass(frozen=True)
+class _Measure:
+    """One measure in one language: `take(model, tokenizer)` gives its rows."""
+
+    name: str
+    side: str
+    text: str
+    take: Callable[[PreTrainedModel, PreTrainedTokenizerBase], list[dict[str, Any]]]
+
+
+def _row(found: Any, value: float) -> dict[str, Any]:
+    return {"value": value, "low": found.low, "high": found.high, "n": found.n}
 
 
 class Race(ModelStep):

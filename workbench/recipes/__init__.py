@@ -2,4 +2,4 @@
 
 from ..lazy import names as _names
 
-__getattr__, __dir__, __all__ = _names(__name__, run="Recipe load names")
+__getattr__, __dir__, __all__ = _names(__name__, run="Recipe", reading="Entry Journey load names read")

@@ -1,125 +1,98 @@
-"""Run a recipe: a YAML file of named steps, where `$name` stands for what an earlier step made.
-
-`report` says which numbers of which step's metrics the recipe itself reports, as dotted paths such as
-`$fertility.rows.0.tokens_per_word`.
-"""
+"""Run a recipe: each step once, and again only where it, or something that it reads, has changed."""
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import Field
 
 from .. import store
-from ..errors import WorkbenchError, nearest
+from ..errors import WorkbenchError
 from ..progress import Progress
 from ..specs import Step
-
-
-def names() -> list[str]:
-    return sorted(p.stem for p in Path(__file__).parent.glob("*.yaml"))
-
-
-def load(name: str) -> dict[str, Any]:
-    """The recipe of this name, or of this YAML file. Raises WorkbenchError where there is none."""
-    import yaml
-
-    path = Path(__file__).parent / f"{name}.yaml" if name in names() else Path(name)
-    if path.suffix not in (".yaml", ".yml") or not path.is_file():
-        raise WorkbenchError(f"There is no recipe '{name}'.{nearest(name, names())}")
-    try:
-        recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise WorkbenchError(f"{path} is not YAML ({error}); compare it with a shipped recipe.") from error
-    steps = recipe.get("steps") if isinstance(recipe, dict) else None
-    if not isinstance(steps, dict) or not all(isinstance(spec, dict) and isinstance(spec.get("step"), str) for spec in steps.values()):
-        raise WorkbenchError(f"{path} has no 'steps', each with the name of its 'step'; compare it with a shipped recipe.")
-    if not isinstance(recipe.get("report") or {}, dict) or any(spec["step"] == "recipe" for spec in steps.values()):
-        raise WorkbenchError(f"{path}: 'report' has names with values, and no step is a recipe itself; compare it with a shipped recipe.")
-    return recipe
+from . import building, ledger, planning, tabling
+from .reading import Journey, parsed, read
 
 
 class Recipe(Step):
-    """Run a whole journey, step by step, and report it as a short table."""
+    """Run a whole journey, step by step, and report it as a short table; what has been made already and has not changed is kept."""
 
     command: ClassVar[str] = "recipe"
     makes: ClassVar[str] = "recipe"
     main: ClassVar[tuple[str, ...]] = ("recipe",)
-    recipe: str = Field("demo", min_length=1, description="The recipe's name (demo), or a YAML file of your own.")
-    set: tuple[str, ...] = Field((), description="Changes of knobs, as step.knob=value.")
+    recipe: str = Field("demo", min_length=1, description="The recipe's name (demo, lep, salt, persian), or a YAML file of your own.")
+    scale: str = Field("", description="Which size of models and training: demo, small or paper. Left out, demo.")
+    set: tuple[str, ...] = Field((), description="Changes of knobs, as step.knob=value, or of the recipe's values, as base=folder.")
+    from_step: str = Field(
+        "", description="Run this step and all after it again, also where nothing has changed.", json_schema_extra={"advanced": True, "flag": "from"}
+    )
+    dry_run: bool = Field(False, description="Say what would be run, how long it would take and how much disk it would need; run nothing.")
+    sweep: tuple[str, ...] = Field(
+        (), description="Run it once for each value, as step.knob=a,b,c, and give one table; several of these give every combination.",
+        json_schema_extra={"advanced": True},
+    )  # fmt: skip
+
+    def made_kind(self) -> str:
+        return "" if self.dry_run else self.makes
 
     def run(self, out: Path, progress: Progress) -> dict[str, Any]:
-        recipe = load(self.recipe)
-        specs = changed(recipe["steps"], self.set)
-        weights = {name: _weight(name, spec) for name, spec in specs.items()}
+        variants = self.variants()
+        journeys = [(given, self.journey(given)) for given in variants]
+        if self.dry_run:
+            return planning.plan([journey for _, journey in journeys], progress)
+        if not self.sweep:
+            return self._once(journeys[0][1], out, progress)
+        rows, runs = [], {}
+        for n, given in enumerate(variants):
+            part = progress.part(n / len(variants), (n + 1) / len(variants))
+            part.note(f"run {n + 1} of {len(variants)}: {', '.join(given)}")
+            one = self.model_copy(update={"set": (*self.set, *given), "sweep": ()})
+            made = store.run(one, part, name=f"{journeys[n][1].name}: {', '.join(given)}"[:80])
+            runs[", ".join(given)] = made.id
+            swept = {where: parsed(value) for where, _, value in (change.partition("=") for change in given)}
+            rows += [swept | row for row in made.metrics.get("rows") or [tabling.flattened(made.metrics)]]
+        store.write_json(out / "recipe.json", {"recipe": self.recipe, "scale": self.scale, "set": list(self.set), "sweep": list(self.sweep), "runs": runs})
+        return {"rows": rows, "runs": runs}
+
+    def journey(self, given: tuple[str, ...] = ()) -> Journey:
+        """The recipe as it would run, checked. Raises WorkbenchError on anything wrong with it, before any of it runs."""
+        journey = read(self.recipe, self.scale, (*self.set, *given))
+        building.check(journey)
+        if self.from_step:
+            journey.after(self.from_step)
+        return journey
+
+    def variants(self) -> list[tuple[str, ...]]:
+        """The changes of every run of a sweep; one run without any where nothing is swept."""
+        axes = []
+        for sweep in self.sweep:
+            where, _, values = sweep.partition("=")
+            each = [value.strip() for value in values.split(",")]
+            if not where or "" in each:
+                raise WorkbenchError(f"'{sweep}' is no sweep; write step.knob=a,b,c.")
+            axes.append([f"{where}={value}" for value in each])
+        return list(product(*axes))
+
+    def _once(self, journey: Journey, out: Path, progress: Progress) -> dict[str, Any]:
+        again = journey.after(self.from_step) if self.from_step else ()
         made: dict[str, store.Artefact] = {}
-        done, total = 0.0, sum(weights.values())
-        for name, spec in specs.items():
-            step = resolve({k: v for k, v in spec.items() if k != "weight"}, made)
-            part = progress.part(done / total, (done + weights[name]) / total)
-            part.at(0, f"{name}: {spec['step']}")
-            made[name] = store.run(step, part, name=f"{self.recipe}: {name}")
-            done += weights[name]
-            progress.note(f"{name}: {made[name]}")
-        report = {key: _lookup(value, made) for key, value in (recipe.get("report") or {}).items()}
-        store.write_json(out / "recipe.json", {"recipe": recipe, "set": list(self.set), "made": {n: a.id for n, a in made.items()}})
-        return {"made": {n: a.id for n, a in made.items() if a.id}, **report}
-
-
-def _weight(name: str, spec: dict[str, Any]) -> float:
-    weight = spec.get("weight", 1)
-    if not isinstance(weight, (int, float)) or not 0 < weight < 1e6:
-        raise WorkbenchError(f"The weight of {name} is {weight!r}; give a number above 0, its share of the progress bar.")
-    return float(weight)
-
-
-def changed(steps: dict[str, Any], changes: tuple[str, ...]) -> dict[str, Any]:
-    """The steps with knobs set as `step.knob=value`. Raises WorkbenchError on a step that is not there."""
-    import yaml
-
-    steps = {name: dict(spec) for name, spec in steps.items()}
-    for change in changes:
-        where, _, value = change.partition("=")
-        name, _, knob = where.partition(".")
-        if name not in steps or not knob:
-            raise WorkbenchError(f"'{change}' is not step.knob=value of this recipe.{nearest(name, steps)}")
-        try:
-            steps[name][knob] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            steps[name][knob] = value
-    return steps
-
-
-def resolve(spec: dict[str, Any], made: dict[str, store.Artefact]) -> Step:
-    """A step with every `$name` replaced by the id of what that step made."""
-    from ..steps import from_flat
-
-    values = {key: [_id(v, made) for v in value] if isinstance(value, list) else _id(value, made) for key, value in spec.items()}
-    return from_flat(values.pop("step"), values)
-
-
-def _id(value: Any, made: dict[str, store.Artefact]) -> Any:
-    if not isinstance(value, str) or not value.startswith("$"):
-        return value
-    if value[1:] not in made or made[value[1:]].id is None:
-        raise WorkbenchError(f"The recipe refers to {value}, which no earlier step has made.{nearest(value[1:], made)}")
-    return made[value[1:]].id
-
-
-def _lookup(value: Any, made: dict[str, store.Artefact]) -> Any:
-    """`$step.path.to.number` in the metrics of the steps; dictionaries and lists of such are followed."""
-    if isinstance(value, dict):
-        return {key: _lookup(v, made) for key, v in value.items()}
-    if not isinstance(value, str) or not value.startswith("$"):
-        return value
-    name, *path = value[1:].split(".")
-    if name not in made:
-        raise WorkbenchError(f"The recipe's report refers to {value}, which no step has made.{nearest(name, made)}")
-    found: Any = made[name].metrics
-    for part in path:
-        try:
-            found = found[int(part)] if isinstance(found, list) else found[part]
-        except (KeyError, IndexError, ValueError, TypeError):
-            raise WorkbenchError(f"The recipe's report asks for {value}, but the step's metrics have no '{part}'.") from None
-    return found
+        kept: list[str] = []
+        done, total = 0.0, sum(entry.weight for entry in journey.entries.values())
+        for name, entry in journey.entries.items():
+            part = progress.part(done / total, (done + entry.weight) / total)
+            part.at(0, f"{name}: {entry.command}")
+            step = building.step_of(entry, {n: a.id for n, a in made.items() if a.id})
+            key = ledger.fingerprint(step)
+            found = None if name in again else ledger.find(key)
+            if found:
+                kept.append(name)
+            made[name] = found or ledger.run(step, key, part, f"{journey.name}: {name}"[:80], anew=name in again)
+            done += entry.weight
+            progress.note(f"{name}: {made[name]}{' (unchanged, kept)' if name in kept else ''}")
+        ids = {name: artefact.id for name, artefact in made.items() if artefact.id}
+        rows = tabling.table(journey, made)
+        about = {"scale": journey.scale, "set": list(self.set), "steps": {n: e.knobs | {"step": e.command} for n, e in journey.entries.items()}, "made": ids}
+        store.write_json(out / "recipe.json", {"recipe": self.recipe} | about)
+        return {"made": ids, "kept": kept, **({"rows": rows} if rows else {}), **tabling.report(journey.report, made)}

@@ -1,0 +1,92 @@
+"""Multiple choice: which of several answers does a model hold for the likeliest? Works with base models, which cannot be asked.
+
+An answer's log-probability is divided by its UTF-8 bytes, so that a tokenizer which needs more tokens for it has no part in the choice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import WorkbenchError
+from .asking import wilson
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+FORM = '{"prompt": text, "options": [text, text, …], "right": number of the right one, from 0}'
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The share of right choices with its 95 % interval (Wilson's); `chance` is what guessing gives."""
+
+    score: float
+    low: float
+    high: float
+    n: int
+    chance: float
+    rows: list[dict[str, Any]] = field(default_factory=list, repr=False)
+
+
+def read_choices(reference: str | Path, count: int = 0) -> list[dict[str, Any]]:
+    """Items from a JSONL file, each {"prompt", "options", "right"}; `demo:LANG` gives the demo world's held-out ones.
+
+    Raises WorkbenchError that names the line which is not of this form.
+    """
+    if str(reference).startswith("demo:"):
+        return _of_the_demo(str(reference)[5:], count or 200)
+    path = Path(reference).expanduser()
+    if not path.is_file():
+        raise WorkbenchError(f"{path} is not a file; give a JSONL file of choices, or demo:ru.")
+    with path.open(encoding="utf-8") as lines:
+        found = [_item(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    if not found:
+        raise WorkbenchError(f"{path} holds no choice; give at least one line {FORM}.")
+    return found[: count or None]
+
+
+def _item(path: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        item = json.loads(line)
+        fits = isinstance(item["prompt"], str) and len(item["options"]) > 1 and all(isinstance(o, str) and o for o in item["options"])
+        fits = fits and isinstance(item["right"], int) and 0 <= item["right"] < len(item["options"])
+    except (ValueError, TypeError, KeyError):
+        fits = False
+    if not fits:
+        raise WorkbenchError(f"Line {number} of {path} is no choice; every line must be {FORM}.")
+    return item
+
+
+def _of_the_demo(lang: str, count: int) -> list[dict[str, Any]]:
+    from ..demo.world import LANGUAGES, choices
+
+    if lang not in LANGUAGES:
+        raise WorkbenchError(f"The demo has choices in {', '.join(LANGUAGES)}, not in '{lang}'; choose one of these or give a JSONL file.")
+    return [{"prompt": f"{c.context} {c.question}\n", "options": list(c.options), "right": c.right} for c in islice(choices(lang, "test", 1), count)]
+
+
+def chosen(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, items: Sequence[Mapping[str, Any]], *, batch_size: int = 16) -> Chosen:
+    """Let a model choose. Prompt and option are tokenized apart, so that the same tokens are scored for every option.
+
+    Raises WorkbenchError if there is nothing to choose from.
+    """
+    from ..training.data import encode, start_ids
+    from .bits import nats_of
+
+    if not items:
+        raise WorkbenchError("There are no choices to make; give at least one.")
+    prompts = [start_ids(tokenizer) + encode(tokenizer, item["prompt"]) for item in items]
+    asked = [(n, prompts[n] + encode(tokenizer, option), len(option.encode())) for n, item in enumerate(items) for option in item["options"]]
+    scores: list[list[float]] = [[] for _ in items]
+    for start in range(0, len(asked), batch_size):
+        part = asked[start : start + batch_size]
+        for (n, _, size), lost in zip(part, nats_of(model, [ids for _, ids, _ in part]), strict=True):
+            scores[n].append(-float(lost[len(prompts[n]) - 1 :].sum()) / size)
+    rows = [dict(item) | {"chosen": max(range(len(s)), key=s.__getitem__), "scores": s} for item, s in zip(items, scores, strict=True)]
+    right = sum(row["chosen"] == row["right"] for row in rows)
+    return Chosen(right / len(rows), *wilson(right, len(rows)), len(rows), sum(1 / len(row["options"]) for row in rows) / len(rows), rows)

@@ -1,0 +1,89 @@
+"""Copying: can a chat model say a text again? What it loses first where its tokens and its layers do not fit.
+
+Measured as in LEP (arXiv 2412.21140): a sentence by how near the length of the reply comes, a paragraph by whether all of it came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..errors import WorkbenchError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+REQUEST = "Repeat the following text word for word:\n{text}"
+WHOLE = 0.99  # matched characters / length from which on a paragraph counts as copied
+LONGEST = 1_000  # characters of a paragraph; the sentences beyond are left out
+
+
+@dataclass(frozen=True)
+class Copied:
+    """How well texts were said again.
+
+    Attributes:
+        sentences: mean of min(p/s, s/p), p tokens of the reply and s of the sentence, by the model's own tokenizer; it ignores what they say.
+        paragraphs: share of paragraphs of which `WHOLE` of the characters came, in order.
+        characters: mean share of a text's characters that came, in order, over sentences and paragraphs.
+        n: texts, each asked for as its first sentence and as a whole.
+    """
+
+    sentences: float
+    paragraphs: float
+    characters: float
+    n: int
+    rows: list[dict[str, Any]] = field(default_factory=list, repr=False)
+
+
+def copied(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Iterable[str], *, request: str = REQUEST, batch_size: int = 16) -> Copied:
+    """Ask a chat model for every text's first sentence and for its paragraph; `request` holds {text} where the text goes.
+
+    Raises WorkbenchError if there is no text, no {text}, or no chat template to ask in.
+    """
+    from ..training.copying import sentences
+    from ..training.data import encode, render
+    from .asking import replies
+
+    parts = [found for text in texts if (found := sentences(text))]
+    asked = [item for each in parts for item in (("sentence", each[0][:LONGEST]), ("paragraph", paragraph(each)))]
+    if not asked or "{text}" not in request:
+        raise WorkbenchError("There is nothing to copy; give at least one text, and a request with {text} where it goes.")
+    if not tokenizer.chat_template:
+        raise WorkbenchError("This tokenizer has no chat template, so it cannot be asked to copy; use an instruct model.")
+    asked.sort(key=lambda item: len(item[1]))  # texts of about one length wait for one another least
+    rows = []
+    for start in range(0, len(asked), batch_size):
+        part = asked[start : start + batch_size]
+        prompts = [render(tokenizer, [{"role": "user", "content": request.replace("{text}", text)}], True) for _, text in part]
+        sizes = [len(encode(tokenizer, text)) for _, text in part]
+        for (kind, text), size, reply in zip(part, sizes, replies(model, tokenizer, prompts, 2 * max(sizes) + 8), strict=True):
+            said = len(encode(tokenizer, reply.strip()))
+            rows.append(
+                {"kind": kind, "text": text, "reply": reply.strip(), "length": min(said / size, size / said) if said else 0.0, "kept": kept(text, reply)}
+            )
+    by_kind = {kind: [row for row in rows if row["kind"] == kind] for kind in ("sentence", "paragraph")}
+    return Copied(
+        float(np.mean([row["length"] for row in by_kind["sentence"]])), float(np.mean([row["kept"] >= WHOLE for row in by_kind["paragraph"]])),
+        float(np.mean([row["kept"] for row in rows])), len(by_kind["sentence"]), rows,
+    )  # fmt: skip
+
+
+def paragraph(sentences: Iterable[str]) -> str:
+    """As many whole sentences as fit, at least one, cut where even that is too long."""
+    found = ""
+    for each in sentences:
+        if found and len(found) + len(each) >= LONGEST:
+            break
+        found = f"{found} {each}".strip()
+    return found[:LONGEST]
+
+
+def kept(text: str, reply: str) -> float:
+    """The share of a text's characters that a reply has, in their order."""
+    blocks = SequenceMatcher(None, text, reply.strip(), autojunk=False).get_matching_blocks()
+    return sum(block.size for block in blocks) / len(text)
