@@ -20,6 +20,7 @@ _NOUNS = (
     "recipes",
     "demo",
     "jobs",
+    "processes",
     "plots",
     "transferplots",
     "widgets",
