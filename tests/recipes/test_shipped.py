@@ -71,7 +71,7 @@ def ran(name: str, scale: str, changes: list[str]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", LANGUAGE)
-@pytest.mark.parametrize("scale", ["paper", "small"])
+@pytest.mark.parametrize("scale", ["paper", pytest.param("small", marks=pytest.mark.slow)])
 def test_a_recipe_runs_over_stand_ins_of_its_models(name: str, scale: str, tmp_path: Path) -> None:
     found = ran(name, scale, [*shortened(name, scale), *local(name, scale, tmp_path)])
     for id in found["made"].values():

@@ -76,7 +76,9 @@ def test_bad_input_is_one_sentence(values: dict, message: str) -> None:
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("name", ["llama2", "llama3", "mistral", "qwen", "gpt2", "darulm-unigram"])
+@pytest.mark.parametrize(
+    "name", ["llama2", "gpt2", "darulm-unigram", *(pytest.param(large, marks=pytest.mark.slow) for large in ("llama3", "mistral", "qwen"))]
+)
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_real_bases_give_their_special_tokens(kind: tuple[str, str], name: str, real_tokenizers: dict) -> None:
     base = real_tokenizers[name]

@@ -14,7 +14,8 @@ from workbench.training.data import IGNORE, chats, render
 from workbench.training.feeds import PAIR, pairs_feed
 
 pytestmark = pytest.mark.real
-TOKENIZERS = ("llama2.model", "mistral-v3.model", "llama3.tiktoken", "qwen.tiktoken", "gpt2-vocab.json")
+LARGE = ("mistral-v3.model", "llama3.tiktoken", "qwen.tiktoken")
+TOKENIZERS = ("llama2.model", "gpt2-vocab.json", *(pytest.param(large, marks=pytest.mark.slow) for large in LARGE))
 
 
 @pytest.mark.parametrize("name", TOKENIZERS)
