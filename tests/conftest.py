@@ -40,10 +40,13 @@ def real_data() -> Path:
     return Path(REAL).resolve()
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """xdist would begin with the files of most tests, and so end with the few long ones, on one process."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For runs on several processes: a file stays together, all browsers are one group, and the long ones come first."""
-    weight = {"browser": 0, "test_notebooks": 1, "test_real_journey": 2}
-    groups = {item: "browser" if item.get_closest_marker("browser") else item.path.stem for item in items}
-    for item, group in groups.items():
-        item.add_marker(pytest.mark.xdist_group(group))
-    items.sort(key=lambda item: weight.get(groups[item], len(weight)))
+    """For runs on several processes, a file on each: the long ones come first."""
+    weight = {"test_notebooks": 1, "test_real_journey": 2}
+    items.sort(key=lambda item: 0 if item.get_closest_marker("browser") else weight.get(item.path.stem, len(weight) + 1))

@@ -9,10 +9,16 @@ import pytest
 import workbench
 
 NOTEBOOKS = Path(workbench.__file__).parent.parent / "notebooks"
+TRAINED = ("aligned", "monolingual", "instructed", "control")
+SMALL = (
+    "target_text.limit=400", "source_text.limit=400", "tokenizer.new_tokens=100", "fertility.limit=20", "scores.documents=2", "replies.documents=2",
+    "replies.copies=1", *(f"{step}.{knob}" for step in TRAINED for knob in ("steps=2", "eval_documents=2", "block=64", "eval_every=0")),
+)  # fmt: skip
 # The suite looks at the way, not at the quality: a few steps of training do. The slow test changes nothing.
 QUICK = {
-    "training.Align(": "training.Align(steps=20, eval_documents=10, ", ", steps=400)": ")", "new_tokens=400": "new_tokens=200",
+    "training.Align(": "training.Align(steps=20, eval_documents=10, block=64, ", ", steps=400)": ")", "new_tokens=400": "new_tokens=200",
     "seeds=2": "seeds=1", "steps=[0, 10, 50, 200]": "steps=[0, 5], documents=5", "documents=100": "documents=10", ', vectors="demo:ru"': "",
+    'recipe="persian", scale="demo"': f'recipe="persian", scale="demo", set={SMALL!r}',
 }  # fmt: skip
 found = pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda p: p.stem)
 

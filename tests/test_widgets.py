@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import time
 from pathlib import Path
 
 import pytest
 import tiny
 
 import workbench as wb
+from workbench import jobs, store
 from workbench.chat import Reply, SideBySide
 
 
@@ -64,3 +67,42 @@ def test_show_draws_traces_and_biographies(tmp_path: Path) -> None:
     assert "joining" in wb.widgets.show(wb.tokenizer.trace(place, "<bear>")).value
     assert "<bear>" not in wb.widgets.show(wb.tokenizer.trace(place, "<bear>")).value
     assert 'class="tree"' in wb.widgets.show(wb.tokenizer.biography(place, " the")).value
+
+
+def told(job: jobs.Job, what: str, message: str = "", fraction: float | None = None, **data: object) -> None:
+    with (job.path / "events.jsonl").open("a", encoding="utf-8") as log:
+        log.write(json.dumps({"kind": what, "message": message, "fraction": fraction, "data": data, "at": time.time()}) + "\n")
+
+
+def test_watch_draws_what_a_job_tells_and_only_reads_its_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path))
+    job = jobs.Job("1700000000000-abcdef", jobs.folder() / "1700000000000-abcdef")
+    job.path.mkdir()
+    store.write_json(job.path / "job.json", {"id": job.id, "name": "", "heavy": True, "spec": {"step": "train", "stage": "align"}})
+    told(job, "metric", step=0, bits_per_byte_target=3.0)
+    told(job, "metric", step=10, loss=2.0)
+    told(job, "metric", step=10, loss=1.5)  # told again after a kill
+    told(job, "warning", "<English> is being lost")
+    told(job, "sample", "<b>медведь", step=10, prompt="Анна")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert wb.widgets.watch(job, seconds=0).children[0].children[1].value == "waiting"  # it has a minute to begin in
+    assert {path: path.read_bytes() for path in before} == before
+    told(job, "state", "done", id=None, kind="", metrics={"ended": "stop", "steps": 20, "bits_per_byte": {"target": {"before": 3.0, "after": 1.0}}})
+    box = wb.widgets.watch(job.id)
+    head, curves, said = box.children
+    bits, loss = curves.children
+    assert (list(bits.data[0].x), list(bits.data[0].y)) == ([0, 20], [3.0, 1.0])
+    assert (list(loss.data[0].x), list(loss.data[0].y)) == ([10], [1.5])
+    assert f"wb.jobs.resume({job.id!r})" in head.children[1].value
+    assert "&lt;English&gt;" in said.value
+    assert "<b>медведь" not in said.value
+    with pytest.raises(wb.WorkbenchError, match="no job"):
+        wb.widgets.watch("nothing")
+
+
+def test_show_draws_the_first_batch() -> None:
+    from workbench.training import Batch, Seen
+
+    shown = wb.widgets.show(Batch([Seen(0, [1, 2], ["<b>", "x"], [False, True], "<b>x")], 2, 0, 1, 1, [])).value
+    assert shown.count("chip learnt") == 2  # the legend's and the token's
+    assert "&lt;b&gt;" in shown

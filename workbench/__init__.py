@@ -20,6 +20,7 @@ _NOUNS = (
     "recipes",
     "demo",
     "jobs",
+    "runs",
     "processes",
     "plots",
     "transferplots",

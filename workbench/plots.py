@@ -181,6 +181,18 @@ def loss(metrics: Iterable[Row]) -> go.Figure:
     return curves({"loss": [(m["step"], m["loss"]) for m in metrics if "step" in m and "loss" in m]}, "Training loss", "loss per token")
 
 
+def learning_rate(metrics: Iterable[Row]) -> go.Figure:
+    """The learning rate of the tables from a job's metric events."""
+    figure = curves({"learning rate": [(m["step"], m["learning_rate"]) for m in metrics if "step" in m and "learning_rate" in m]}, "Learning rate")
+    return figure.update_yaxes(rangemode="tozero", tickformat=".1e")
+
+
+def overlaid(series: Mapping[str, Sequence[tuple[float, float]]], measure: str) -> go.Figure:
+    """One measure of several trainings over their steps, from the curves of a comparison."""
+    name = measure.replace("bits_per_byte", "bits per byte,").replace("_", " ")
+    return curves(series, f"{name.capitalize()} (fewer is better)", "loss per token" if measure == "loss" else "bits per byte")
+
+
 def convergence(metrics: Iterable[Row] | Any) -> go.Figure:
     """Bits per byte of held-out text while training, from metric events: every key that speaks of it becomes a line. Or those of a race, from its result."""
     if hasattr(metrics, "summary"):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .specs import Step
     from .store import Artefact
     from .tokenizer import Biography, Trace
+    from .training import Batch
 
 CHARACTERS = 3_000  # of the live text
 CARD = "border:1px solid #8886; border-radius:8px; padding:10px 14px; min-width:16em;"
@@ -68,13 +69,16 @@ def tokens(tokenizers: Any, text: str = "", under: str = "") -> ipywidgets.Widge
     return ipywidgets.VBox([field, rows])
 
 
-def show(result: Trace | Biography) -> ipywidgets.Widget:
-    """A trace (every word with its steps) or the biography of a token, as the app shows it."""
+def show(result: Trace | Biography | Batch) -> ipywidgets.Widget:
+    """A trace (every word with its steps), the biography of a token, or the first batch of a training, as the app shows it."""
     import ipywidgets
 
-    from . import tracehtml
+    from . import batchhtml, tracehtml
     from .tokenizer import Trace
+    from .training import Batch
 
+    if isinstance(result, Batch):
+        return ipywidgets.HTML(_style() + batchhtml.batch_html(result))
     return ipywidgets.HTML(_style() + (tracehtml.trace_html(result) if isinstance(result, Trace) else tracehtml.biography_html(result)))
 
 
@@ -137,20 +141,91 @@ def run(step: Step, name: str = "") -> Artefact:
     return made
 
 
-def watch(job: Job, seconds: float = 3600) -> ipywidgets.Widget:
-    """Show a job's progress until it has ended; the job itself runs on whether anyone watches or not."""
-    import ipywidgets
+def watch(job: Job | str, seconds: float = 3600) -> ipywidgets.Widget:
+    """Follow a job until it has ended: its state, its warnings, its curves, and what the model being trained writes.
+
+    Only its files are read, so it may have been started in the app or on the command line, and runs on whether anyone watches or not. Ctrl-C, or the
+    kernel's stop button, ends the watching alone. Raises WorkbenchError where there is no such job.
+    """
     from IPython.display import display
 
-    from .jobs import ENDED
+    from . import jobs
 
-    bar, line = ipywidgets.FloatProgress(min=0, max=1), ipywidgets.HTML()
-    box = ipywidgets.HBox([bar, line])
-    display(box)
+    job = jobs.open_job(job) if isinstance(job, str) else job
+    view = _Watched()
+    display(view.box)
     end = time.time() + seconds
-    while (state := job.state) not in ENDED and time.time() < end:
-        bar.value = job.fraction
-        line.value = escape(state)
-        time.sleep(0.5)
-    bar.value, line.value = (1.0 if state == "done" else job.fraction), escape(f"{state} {job.error}".strip())
-    return box
+    try:
+        while view.draw(job) and time.time() < end:
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        pass
+    return view.box
+
+
+class _Watched:
+    """The parts of `watch`, drawn anew from a job's events."""
+
+    def __init__(self) -> None:
+        import ipywidgets
+
+        self.bar, self.line, self.said = ipywidgets.FloatProgress(min=0, max=1), ipywidgets.HTML(), ipywidgets.HTML()
+        self.curves = ipywidgets.HBox(layout=ipywidgets.Layout(flex_flow="row wrap"))
+        self.box = ipywidgets.VBox([ipywidgets.HBox([self.bar, self.line]), self.curves, self.said])
+        self.seen = -1
+
+    def draw(self, job: Job) -> bool:
+        """Whether it goes on."""
+        from .jobs import ENDED
+
+        state, events = job.state, job.events()
+        ended = state in ENDED
+        fraction = next((e["fraction"] for e in reversed(events) if e.get("fraction") is not None), 0.0)
+        message = next((e["message"] for e in reversed(events) if e["kind"] == "progress" and e["message"]), "")
+        self.bar.value = 1.0 if state == "done" and not job.resumable else fraction
+        if len(events) != self.seen:
+            self.seen = len(events)
+            self._curves(events, (job.result or {}).get("metrics", {}), job.spec.get("step") == "train")
+            self.said.value = _told(events)
+        self.line.value = escape(f"{state} {job.error if ended else message}".strip())
+        if ended and job.resumable:
+            self.line.value += f" · go on with <code>wb.jobs.resume({job.id!r})</code>"
+        return not ended
+
+    def _curves(self, events: list[dict[str, Any]], metrics: dict[str, Any], one: bool) -> None:
+        """`one`: it is one training, whose steps are told in order, and after a kill some of them twice."""
+        import plotly.graph_objects as go
+
+        from . import plots
+        from .runs import by_step, measured_after
+
+        told = [*(e["data"] for e in events if e["kind"] == "metric"), *measured_after(metrics)]
+        told = by_step(told) if one else told
+        keys = {key for each in told for key in each}
+        figures = [plots.convergence(told)] if any("bits_per_byte" in key for key in keys) else []
+        figures += [plots.loss(told)] if "loss" in keys else []
+        shown = list(self.curves.children)
+        for n, figure in enumerate(figures):
+            figure.update_layout(width=460)
+            if n == len(shown):
+                shown.append(go.FigureWidget(figure))
+                continue
+            if len(shown[n].data) != len(figure.data):
+                shown[n] = go.FigureWidget(figure)
+                continue
+            with shown[n].batch_update():
+                shown[n].layout.title.text = figure.layout.title.text
+                for old, new in zip(shown[n].data, figure.data, strict=True):
+                    old.x, old.y, old.name = new.x, new.y, new.name
+        self.curves.children = tuple(shown)
+
+
+def _told(events: list[dict[str, Any]]) -> str:
+    """Warnings, and the last texts that the model wrote."""
+    mark = "border-left:3px solid #d0812c; padding-left:0.6em"
+    warnings = "".join(f'<div style="{mark}">{escape(e["message"])}</div>' for e in events if e["kind"] == "warning")
+    rows = ""
+    for event in [e for e in events if e["kind"] == "sample"][-3:]:
+        step, prompt = (escape(str(event["data"].get(key, ""))) for key in ("step", "prompt"))
+        rows += f'<tr><td>step {step}</td><td dir="auto"><b>{prompt}</b> {escape(event["message"])}</td></tr>'
+    return warnings + (f"<table>{rows}</table>" if rows else "")

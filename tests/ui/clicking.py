@@ -47,7 +47,7 @@ def run(page: Any, slug: str, seconds: float = 300) -> str:
           const job = document.querySelector(`#status-${slug} .job.done, #status-${slug} .job.failed`);
           return job && job.dataset.job !== before;
         }""",
-        arg=[slug, before or ""], timeout=seconds * 1000,
+        arg=[slug, before or ""], timeout=seconds * 1000, polling=200,
     )  # fmt: skip
     assert "done" in box.get_attribute("class"), box.inner_text()
     return box.get_attribute("data-job")

@@ -228,26 +228,6 @@ def test_the_start_page_shows_what_a_recipe_reports() -> None:
     assert "<b>" not in shown
 
 
-def test_the_curves_of_a_training_end_with_its_last_measurement() -> None:
-    from workbench.ui.pages import training
-    from workbench.ui.panel import Snapshot
-
-    events = [{"kind": "metric", "message": "", "data": {"step": 0, "bits_per_byte_target": 2.0}}]
-    result = {"metrics": {"steps": 30, "bits_per_byte": {"target": {"before": 2.0, "after": 1.0}, "source": {"before": 1.0, "after": None}}}}
-    shot = Snapshot("1-a", "train", "", "done", 1.0, "", "", result, events)
-    assert training.measured_after(shot) == [{"step": 30, "bits_per_byte_target": 1.0}]
-    assert training.watch(shot)[1]["visible"]
-
-
-def test_a_model_that_became_worse_is_called_worse() -> None:
-    from workbench.ui.pages import training
-
-    first = {"model": "a", "measure": "bits_per_byte", "text": "ru", "value": 1.0, "low": 0.9, "high": 1.1}
-    assert training.against(first, first | {"value": 2.0, "low": 1.9, "high": 2.1}) == ("warning", "100 % worse")
-    assert training.against(first, first | {"value": 0.5, "low": 0.4, "high": 0.6}) == ("good", "50 % better")
-    assert "not clearly" in training.verdict([first, first | {"model": "b", "value": 1.05, "low": 1.0, "high": 1.2}])
-
-
 def test_the_consequences_of_a_tokenizer_are_said_in_words() -> None:
     from workbench.ui.pages.fertility import consequences
 

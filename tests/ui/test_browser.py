@@ -87,6 +87,7 @@ def test_the_first_journey_with_clicks(page: Any) -> None:
     expect(page.locator("#chain li.there")).to_have_count(6)
 
     go(page, "Training")
+    section(page, "training", "Measure")
     number(page, "#page-training", "Documents", 20)
     run(page, "evaluate")
     said = page.locator("#evaluation-note .note").first
@@ -182,29 +183,6 @@ def test_uploads_become_a_corpus_with_pairs(page: Any, tmp_path: Path) -> None:
     expect(page.locator("#table-documents")).to_contain_text("Медведь")
     expect(page.locator("#table-pairs")).to_contain_text("Bear 0")
     picture(page, "2-corpus")
-
-
-def test_a_reload_during_a_job_goes_on_showing_it_and_stop_works(page: Any) -> None:
-    page.click("#load-demo")
-    expect(page.locator("#chain")).to_contain_text("demo:en-base")
-    go(page, "Training")
-    field = page.locator("#train-model input")
-    field.fill("demo:en-base")
-    field.press("Enter")
-    number(page, "#page-training", "Steps", 100_000)
-    number(page, "#page-training", "Block", 64)
-    page.locator("#run-train").click()
-    running = page.locator("#status-train .job.running")
-    expect(running).to_be_visible()
-    job = running.get_attribute("data-job")
-    page.reload()
-    go(page, "Training")
-    expect(page.locator(f"#status-train .job.running[data-job='{job}']")).to_be_visible()
-    expect(page.locator("#run-train")).to_be_disabled()
-    page.locator("#stop-train").click()
-    ended = page.locator(f"#status-train .job[data-job='{job}']")
-    expect(ended).to_have_class(re.compile("stopped|done"))
-    expect(page.locator("#run-train")).to_be_enabled()
 
 
 def test_a_mistake_is_one_sentence(page: Any) -> None:

@@ -81,6 +81,7 @@ def race(page: Any) -> None:
     section(page, "transfer", "Race")
     expect(page.locator("#race-donor input")).to_have_value("demo:ru-plm")
     expect(page.locator("#race-methods .token")).to_have_count(3)
+    expect(page.locator("#race-vectors").locator("textarea, input")).to_have_value("demo:ru")  # learning them takes a while: here without
     for field, value in (("vectors", ""), ("steps", "0, 2, 4")):
         page.locator(f"#race-{field}").locator("textarea, input").fill(value)
         page.locator(f"#race-{field}").locator("textarea, input").blur()

@@ -91,7 +91,7 @@ def test_the_note_on_needs_follows_the_form() -> None:
 
     def said(**changes: str) -> str:
         mine = values | {tuple(key.split("_", 1)) if "_" in key else ("", key): value for key, value in changes.items()}
-        return carrying.needs_html(form, tuple(mine.values()))
+        return carrying.needs_html(form.fields, tuple(mine.values()))
 
     assert said() == ""
     assert "needs a donor" in said(method="omp")
@@ -102,9 +102,9 @@ def test_the_note_on_needs_follows_the_form() -> None:
 def test_a_race_says_whom_it_will_leave_out() -> None:
     with gr.Blocks():
         form = Form(steps.find("race"))
-    values = {f.knob.name: f.component.value for f in form.fields}
-    assert race.needs_html(form, tuple(values.values())) == ""
-    said = race.needs_html(form, tuple((values | {"methods": ["salt", "ofa", "mean"]}).values()))
+    values = {name: form.component(name).value for name in race.ASKED}
+    assert race.needs_html(*values.values()) == ""
+    said = race.needs_html(*(values | {"methods": ["salt", "ofa", "mean"]}).values())
     assert "salt needs a donor; fill in Donor" in said
     assert "fill in Pairs" in said
     assert said.count("left out") == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import html
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,6 +22,7 @@ class Shell:
     panels: list[JobPanel] = field(default_factory=list)
     forms: list[tuple[Form, gr.HTML]] = field(default_factory=list)
     world: gr.State = field(default_factory=lambda: gr.State(""))  # changes when an artefact or the journey does: pages refresh on it
+    offered: gr.State = field(default_factory=lambda: gr.State([]))  # what the chain offers; it changes once the fields that follow the chain are set
     anchor: gr.HTML = field(default_factory=lambda: gr.HTML(visible=False))
     edited: gr.State = field(default_factory=lambda: gr.State({}))  # form's number → its values when the user last changed one
     tabs: gr.Tabs | None = None
@@ -44,20 +46,23 @@ class Shell:
     def connect(self, blocks: gr.Blocks, side: sidebar.Sidebar) -> None:
         """One clock for all panels and the sidebar; references follow the chain.
 
-        A tick only compares short signatures, held in States: what it sends to the page, and what the page then redraws, is
-        what changed and nothing else.
+        Each second the page asks for one word, past Gradio's queue, and only when the word has changed is there an event: it
+        finds the signals that are new, and what hangs on them is drawn again. An event a second kept a third of a core busy
+        in the browser, because Gradio goes through all components of the page for each input of every event so far.
         """
         watched = [(self.world, world_now), (side.signal, side.key), *((panel.signal, panel.key) for panel in self.panels)]
         signals = [signal for signal, _ in watched]
+        seen = gr.State([""] * len(watched))
 
-        def tick(*before: str) -> list[Any]:
+        def word(_: object = None) -> str:
+            return hashlib.sha256(repr([key() for _, key in watched]).encode()).hexdigest()
+
+        def tick(before: list[str]) -> list[Any]:
             now = [key() for _, key in watched]
-            return [gr.skip() if new == old else new for new, old in zip(now, before, strict=True)]
+            return [now, *(gr.skip() if new == old else new for new, old in zip(now, before, strict=True))]
 
-        clock = gr.Timer(1.0, active=False)  # it starts once the first look is done: two at once would both find everything new
-        clock.tick(tick, signals, signals, concurrency_limit=4, **self.quiet)
-        first = blocks.load(tick, signals, signals, concurrency_limit=4, **self.quiet)
-        first.then(lambda: gr.Timer(active=True), None, clock, **self.quiet)
+        clock = gr.HTML("", visible="hidden", js_on_load=CLOCK, server_functions=[word])
+        clock.tick(tick, seen, [seen, *signals], trigger_mode="always_last", concurrency_limit=4, **self.quiet)
         side.signal.change(side.draw, None, side.polled, **self.quiet)
         for panel in self.panels:
             panel.signal.change(panel.draw, None, panel.polled, **self.quiet)
@@ -70,7 +75,6 @@ class Shell:
         """
         following = [(form, f) for form, _ in self.forms for f in form.followers]
         blocks = [block for _, block in self.forms]
-        offered = gr.State([None] * len(following))
 
         def refresh(before: list[Any], edited: dict[int, list[Any]]) -> list[Any]:
             now = chain.current()
@@ -78,13 +82,13 @@ class Shell:
             after = [_suggested(form, f, now) for form, f in following]
             updates = [
                 gr.update(**({"choices": listed[f.knob.ref]} if f.knob.ref else {}), **({"value": new} if new not in (None, []) and new != old else {}))
-                for (_, f), new, old in zip(following, after, before, strict=True)
+                for (_, f), new, old in zip(following, after, before or [None] * len(following), strict=True)
             ]
             values = {f.component: new for (_, f), new in zip(following, after, strict=True) if new not in (None, [])}
             code = [code_html(form.code(*_values(form, edited.get(n), values))) for n, (form, _) in enumerate(self.forms)]
             return [after, *updates, *code]
 
-        self.world.change(refresh, [offered, self.edited], [offered, *(f.component for _, f in following), *blocks], **self.quiet)
+        self.world.change(refresh, [self.offered, self.edited], [self.offered, *(f.component for _, f in following), *blocks], **self.quiet)
 
 
 def _values(form: Form, edited: list[Any] | None, offered: dict[Any, Any]) -> list[Any]:
@@ -123,3 +127,15 @@ COPY = """element.addEventListener('click', (event) => {
   const button = event.target.closest('.copy');
   if (button) navigator.clipboard.writeText(button.parentElement.querySelector('pre').innerText).then(() => { button.innerText = 'copied'; });
 });"""
+
+# A failed look is tried again: the app may be busy, and when it has gone for good the next click says so.
+CLOCK = """let seen;
+const look = async () => {
+  try {
+    const now = await server.word();
+    if (now !== seen) trigger('tick');
+    seen = now;
+  } catch (error) { seen = undefined; }
+  setTimeout(look, 1000);
+};
+look();"""

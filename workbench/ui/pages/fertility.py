@@ -60,7 +60,7 @@ def _measured(shell: Shell) -> None:
         rows = named(metrics, "rows")
         drawings = per_text(rows)[:CHARTS]
         drawings += [None] * (CHARTS - len(drawings))
-        texts = list(dict.fromkeys(row["text"] for row in metrics.get("histograms", [])))
+        texts = list(dict.fromkeys(row["text"] for row in named(metrics, "histograms")))
         across = metrics.get("parities", [])
         return [
             notes(consequences(named(metrics, "consequences")), "good") + notes(metrics.get("notes", [])),
@@ -120,8 +120,8 @@ def demo_tokens(chain: Chain) -> int | None:
 
 
 def named(metrics: dict[str, Any], key: str) -> list[dict[str, Any]]:
-    """Rows of a result, artefacts by their names."""
-    return [row | {"tokenizer": refs.label(str(row["tokenizer"]))} for row in metrics.get(key, [])]
+    """Rows of a result, artefacts by the names they have now."""
+    return [row | {column: refs.label(str(row[column])) for column in ("tokenizer", "text") if row.get(column)} for row in metrics.get(key, [])]
 
 
 def per_text(rows: list[dict[str, Any]]) -> list[Any]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
 
 from ... import steps, transferplots
 from ...errors import WorkbenchError
-from ..forms import Form
+from ..forms import Field, Form
 from ..messages import empty, guarded, notes
 from ..panel import JobPanel, metrics_of
 from ..shell import Shell
@@ -49,13 +50,12 @@ def build(shell: Shell) -> None:
             *listed.update(report_rows(metrics)), *hidden.update(scores),
         ]  # fmt: skip
 
-    def needs(*values: Any) -> str:
-        return needs_html(form, values)
-
     deck.click(guarded(pick), None, form.component("method"), **shell.quiet)
     needed = {knob for groups in cards.NEEDS.values() for group in groups for knob in group}
-    watched = [f.component for f in form.fields if f.knob.name == "method" or (f.knob.variant and f.knob.name in needed)]
-    gr.on([c.change for c in watched], needs, form.inputs, lacking, trigger_mode="always_last", **shell.quiet)
+    watched = [f for f in form.fields if f.knob.name == "method" or (f.knob.variant and f.knob.name in needed)]
+    held = [f.component for f in watched]  # and not the whole form: see Shell.connect for what an input costs the browser from then on
+    changed = [form.component("method").change, *(c.input for c in held), shell.offered.change]
+    gr.on(changed, lambda *values: needs_html(watched, values), held, lacking, trigger_mode="always_last", **shell.quiet)
     panel.finished.change(guarded(show), panel.finished, [result, sizes, judged, *listed.parts, *hidden.parts], **shell.quiet)
 
 
@@ -69,13 +69,13 @@ def refuse(step: Any) -> None:
         raise WorkbenchError(said)
 
 
-def needs_html(form: Form, values: tuple[Any, ...]) -> str:
+def needs_html(fields: Sequence[Field], values: tuple[Any, ...]) -> str:
     """What the chosen method lacks, said before it is run."""
-    named = {f.knob.name: value for f, value in zip(form.fields, values, strict=True) if not f.knob.variant}
+    named = {f.knob.name: value for f, value in zip(fields, values, strict=True) if not f.knob.variant}
     kind = next((k for k in cards.METHODS if cards.name_of(k) == named.get("method")), None)
     if kind is None:
         return ""
-    mine = {f.knob.name: value for f, value in zip(form.fields, values, strict=True) if f.knob.variant == named["method"] and value}
+    mine = {f.knob.name: value for f, value in zip(fields, values, strict=True) if f.knob.variant == named["method"] and value}
     needed = {knob: value for knob, value in mine.items() if any(knob in group for need in kind.needs for group in cards.NEEDS[need])}
     try:
         said = cards.unmet(kind(**needed))

@@ -20,6 +20,7 @@ held-out text can be compared across vocabularies. The dotted line is the origin
 NOTHING = "No race has been run yet. It needs a model, a tokenizer with new tokens and a text: load the demo, make a tokenizer, choose two or three methods."
 SPOKEN = {"at_start": "bits_per_byte_at_step_0", "at_end": "bits_per_byte_at_the_end", "low": "best_seed", "high": "worst_seed"}
 PREFIX = "bits_per_byte_"
+ASKED = ("methods", "donor", "vectors", "source_vectors", "pairs")  # what decides who of the methods can run
 
 
 def build(shell: Shell) -> None:
@@ -51,18 +52,15 @@ def build(shell: Shell) -> None:
 
     JobPanel(shell, form, "Start the race", live=watch, outputs=[said, start, course, *summary.parts, *rows.parts])
     live.render()
-    gr.on(
-        [f.component.change for f in form.fields if f.knob.name in ("methods", "donor", "vectors", "source_vectors", "pairs")],
-        guarded(lambda *values: needs_html(form, values)), form.inputs, lacking, trigger_mode="always_last", **shell.quiet,
-    )  # fmt: skip
+    held = [form.component(name) for name in ASKED]  # and not the whole form: see Shell.connect for what an input costs the browser from then on
+    gr.on([*(c.input for c in held), shell.offered.change], guarded(needs_html), held, lacking, trigger_mode="always_last", **shell.quiet)
 
 
-def needs_html(form: Form, values: tuple[Any, ...]) -> str:
-    """Who of the runners lacks something: it would be left out."""
-    named = {f.knob.name: value for f, value in zip(form.fields, values, strict=True)}
-    asked = ("methods", "donor", "vectors", "source_vectors", "pairs")
+def needs_html(*values: Any) -> str:
+    """Who of the runners lacks something: it would be left out. `values`: of ASKED."""
+    given = {knob: value for knob, value in zip(ASKED, values, strict=True) if value}
     try:
-        runners = steps.find("race")(model="-", tokenizer="-", text="-", **{knob: named[knob] for knob in asked if named.get(knob)}).runners()
+        runners = steps.find("race")(model="-", tokenizer="-", text="-", **given).runners()
     except WorkbenchError as error:
         return notes([str(error)])
     lacking = [said for method in runners.values() if (said := cards.unmet(method, "pairs"))]
