@@ -27,9 +27,10 @@ def test_lep_on_stories260k_with_russian_prose(real_data: Path, tmp_path: Path, 
     alpaca = real_data / "instr" / "alpaca_en_demo.jsonl"
     sibling = wb.run(wb.training.Instruct(model=base, instructions=(alpaca,), steps=30, batch_size=4, eval_every=0))
     short = ("eval_documents=20", "batch_size=8", "accumulate=1", "eval_every=0")
+    asked = answers(tmp_path / "ru.jsonl", real_data / "instr" / "seed_tasks_en_ru.jsonl")
     changes = [
         f"base={base}", f"instruct={sibling.id}", f"text={russian}", f"source={english}", "prompts=[]", "tokenizer.new_tokens=1000",
-        f"calibrated.answers={answers(tmp_path / 'ru.jsonl', real_data / 'instr' / 'seed_tasks_en_ru.jsonl')}", "adapted.steps=150", "adapted.block=128", "adapted.learning_rate=0.01",
+        f"calibrated.answers={asked}", "adapted.steps=150", "adapted.block=128", "adapted.learning_rate=0.01",
         *(f"{stage}.{knob}" for stage in ("adapted", "calibrated", "control") for knob in short),
         *(f"{stage}.{knob}" for stage in ("calibrated", "control") for knob in ("steps=30", "copy_tasks=20", "block=256")),
         *(f"{measure}.{knob}" for measure in ("bases", "chats") for knob in ("documents=20", "context=128")), "chats.copies=2",
