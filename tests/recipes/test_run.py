@@ -10,6 +10,7 @@ import pytest
 import workbench as wb
 from workbench import store
 from workbench.errors import Stopped, WorkbenchError
+from workbench.progress import Progress
 from workbench.recipes import Recipe
 
 STEPS = ["longer", "start", "result", "scores", "chats"]
@@ -139,6 +140,11 @@ def test_knobs_and_values_can_be_set_from_outside(journey: Any) -> None:
     assert "start" not in paper.metrics["kept"]
 
 
+def test_a_sweep_runs_as_a_job_which_keeps_a_folder_of_its_own(journey: Any, tmp_path: Path) -> None:
+    made = store.run(Recipe(recipe=str(journey), sweep=("longer.new_tokens=5,10",)), Progress(work=tmp_path / "work"))
+    assert len(made.metrics["runs"]) == 2
+
+
 def test_a_sweep_is_one_table_of_all_its_runs(journey: Any) -> None:
     made = wb.run(Recipe(recipe=str(journey), sweep=("longer.new_tokens=5,10", "start.method=mean,random"))).metrics
     rows = made["rows"]
@@ -173,3 +179,23 @@ def test_the_command_line_has_the_flags_as_they_are_said(journey: Any, capsys: p
     assert '"kept": ["longer", "start"]' in capsys.readouterr().out
     assert main(["recipe", str(journey), "--from", "resul"]) == 2
     assert "Did you mean result" in capsys.readouterr().err
+
+
+def test_steps_made_anew_are_made_anew_once_however_often_it_is_stopped(journey: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from workbench.recipes import ledger
+
+    wb.run(Recipe(recipe=str(journey)))
+    step, made, real = Recipe(recipe=str(journey), from_step="longer"), [], ledger.run
+
+    def counted(*given: Any, **named: Any) -> Any:
+        made.append(named["anew"])
+        if len(made) == 2:
+            raise KeyboardInterrupt
+        return real(*given, **named)
+
+    monkeypatch.setattr(ledger, "run", counted)
+    with pytest.raises(KeyboardInterrupt):
+        store.run(step, Progress(work=tmp_path / "work"))
+    found = store.run(step, Progress(work=tmp_path / "work")).metrics
+    assert found["kept"][0] == "longer"
+    assert made[:3] == [True, True, False]  # the second was begun before, and goes on

@@ -50,6 +50,8 @@ def test_rows_of_every_form_are_conversations(row: dict, turns: list[str]) -> No
         ({"instruction": "Who?", "output": "\ud800"}, "row 7 has no output"),
         ({"messages": [{"role": "user", "content": "Who?"}]}, "row 7: its messages have no reply"),
         ({"messages": [{"role": "assistant", "content": "b"}]}, "row 7: its messages ask nothing"),
+        ({"messages": [TALK["messages"][1], *TALK["messages"]]}, "row 7: its messages begin with a reply"),
+        ({"messages": [{"role": "user", "content": "\ud800"}, TALK["messages"][1]]}, "row 7: its messages hold half a character"),
         ({"messages": [{"role": "robot", "content": "b"}]}, "row 7: its messages are no list of role"),
         ({"messages": "Who?"}, "row 7: its messages are no list of role"),
         (["Who?"], "row 7 is no object"),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from workbench.errors import WorkbenchError
 from workbench.tokenizer import load
-from workbench.training.data import IGNORE, Document, answers, chats, collate, mix, pack, plain, repeat, shuffled
+from workbench.training.data import IGNORE, SEEING, Document, answers, chats, collate, mix, pack, plain, repeat, shuffled
 
 
 def whole(*lengths: int) -> list[Document]:
@@ -47,6 +47,41 @@ def test_running_text_is_cut_but_complete_and_in_order(lengths: list[int]) -> No
     documents = [Document(d.ids, d.labels, whole=False) for d in whole(*lengths)]
     blocks = list(pack(documents, 16, pad=0))
     assert [i for b in blocks for i in used(b)] == [i for d in documents for i in d.ids]
+
+
+@given(st.lists(st.integers(1, 90), max_size=80), st.booleans())
+def test_documents_longer_than_a_block_are_cut_and_all_others_follow(lengths: list[int], alone: bool) -> None:
+    blocks = list(pack(whole(*lengths), 32, pad=0, alone=alone))
+    starts = [b["input_ids"][n] // 100 for b in blocks for n, p in enumerate(b["position_ids"]) if p == 0 and b["input_ids"][n]]
+    assert sorted(starts) == list(range(1, len(lengths) + 1))
+    assert not alone or len(blocks) == len(lengths)
+
+
+KINDS = {
+    "llama": {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2},
+    "gpt2": {"n_embd": 32, "n_layer": 2, "n_head": 4},
+    "gpt_neox": {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4},
+    "gptj": {"n_embd": 32, "n_layer": 2, "n_head": 4, "rotary_dim": 8},
+    "phi": {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4},
+    "gemma": {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 8},
+    "bloom": {"hidden_size": 32, "n_layer": 2, "n_head": 4}, "falcon": {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "alibi": True},
+    "mpt": {"d_model": 32, "n_layers": 2, "n_heads": 4}, "xglm": {"d_model": 32, "num_layers": 2, "attention_heads": 4, "ffn_dim": 48},
+    "opt": {"hidden_size": 32, "word_embed_proj_dim": 32, "ffn_dim": 48, "num_hidden_layers": 2, "num_attention_heads": 4},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_documents_share_a_block_only_where_the_model_keeps_them_apart(kind: str) -> None:
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    sizes = {"vocab_size": 200, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = AutoModelForCausalLM.from_config(AutoConfig.for_model(kind, **sizes, **KINDS[kind])).eval()
+    one, other = ([Document(list(range(n, n + 9)), [0] * 9), Document(list(range(100, 110)), [0] * 10)] for n in (10, 30))
+    with torch.no_grad():
+        first, second = (model(**collate([*pack(ds, 24, 0)]), use_cache=False).logits[0, 9:19] for ds in (one, other))
+    assert torch.allclose(first, second, atol=1e-6) == (kind not in SEEING)
 
 
 def test_a_document_does_not_see_its_neighbours(folder: Path) -> None:

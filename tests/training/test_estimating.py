@@ -112,3 +112,33 @@ def test_there_is_memory_here() -> None:
 def test_tiny_models_are_tiny(tmp_path: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(tiny.folder(tmp_path))
     assert of_model(model, quick(), counting()).peak < 2**24
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+def test_what_adapters_keep_is_in_the_estimate(dropout: float) -> None:
+    """Bytes saved for the backward pass, each once, against the estimate's activations."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    from workbench.training.adapters import Lora, learner
+    from workbench.training.fitting import Settings
+
+    sizes = {"hidden_size": 128, "intermediate_size": 384, "num_hidden_layers": 4, "num_attention_heads": 4, "num_key_value_heads": 4, "vocab_size": 64}
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = learner(LlamaForCausalLM(LlamaConfig(**sizes)), lora=Lora(8, 32.0, dropout)).model.train()
+        own = {p.untyped_storage().data_ptr() for p in model.parameters()}
+        kept: dict[int, int] = {}
+
+        def keep(saved: torch.Tensor) -> torch.Tensor:
+            place = saved.untyped_storage()
+            if place.data_ptr() not in own:
+                kept[place.data_ptr()] = place.nbytes()
+            return saved
+
+        ids = torch.arange(64)[None]
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda saved: saved):
+            model.model(input_ids=ids, use_cache=False)
+    blocks = [{"input_ids": list(range(64)), "labels": list(range(64))}]
+    found = of_model(model, Settings(steps=1, batch_size=1, device="cpu", dtype="fp32"), blocks)
+    assert found.activations == pytest.approx(sum(kept.values()), rel=0.3)

@@ -22,6 +22,32 @@ SMALL = 64 << 20  # bytes; of a larger file outside the home folder size and tim
 AIDS = ("device",)  # knobs that decide where a step runs and not what comes out
 
 
+class Again:
+    """Steps that are to be made anew, and how far that has come: noted in `folder`, so that a recipe that is gone on with makes each of them anew once."""
+
+    def __init__(self, names: Container[str], folder: Path | None) -> None:
+        self.names, self.file = names, folder / "again.json" if folder else None
+        self.states: dict[str, str] = json.loads(self.file.read_text(encoding="utf-8")) if self.file and self.file.is_file() else {}
+
+    def due(self, name: str) -> bool:
+        return name in self.names and self.states.get(name) != "done"
+
+    def begin(self, name: str) -> bool:
+        """Whether what an earlier run kept of it is to be thrown away."""
+        new = self.due(name) and name not in self.states
+        self._note(name, "begun")
+        return new
+
+    def done(self, name: str) -> None:
+        self._note(name, "done")
+
+    def _note(self, name: str, state: str) -> None:
+        if name in self.names:
+            self.states[name] = state
+            if self.file:
+                store.write_json(self.file, self.states)
+
+
 def fingerprint(step: Step) -> str:
     """SHA-256 of a step's spec in which every reference is replaced by what it points to: an artefact's content, a file's bytes."""
     values = flat(step, defaults=True)

@@ -46,7 +46,7 @@ class Recipe(Step):
             return self._once(journeys[0][1], out, progress)
         rows, runs = [], {}
         for n, given in enumerate(variants):
-            part = progress.part(n / len(variants), (n + 1) / len(variants))
+            part = progress.part(n / len(variants), (n + 1) / len(variants), work=f"run{n}")
             part.note(f"run {n + 1} of {len(variants)}: {', '.join(given)}")
             one = self.model_copy(update={"set": (*self.set, *given), "sweep": ()})
             made = store.run(one, part, name=f"{journeys[n][1].name}: {', '.join(given)}"[:80])
@@ -76,7 +76,7 @@ class Recipe(Step):
         return list(product(*axes))
 
     def _once(self, journey: Journey, out: Path, progress: Progress) -> dict[str, Any]:
-        again = journey.after(self.from_step) if self.from_step else ()
+        again = ledger.Again(journey.after(self.from_step) if self.from_step else (), progress.work)
         made: dict[str, store.Artefact] = {}
         kept: list[str] = []
         done, total = 0.0, sum(entry.weight for entry in journey.entries.values())
@@ -85,10 +85,11 @@ class Recipe(Step):
             part.at(0, f"{name}: {entry.command}")
             step = building.step_of(entry, {n: a.id for n, a in made.items() if a.id})
             key = ledger.fingerprint(step)
-            found = None if name in again else ledger.find(key)
+            found = None if again.due(name) else ledger.find(key)
             if found:
                 kept.append(name)
-            made[name] = found or ledger.run(step, key, part, f"{journey.name}: {name}"[:80], anew=name in again)
+            made[name] = found or ledger.run(step, key, part, f"{journey.name}: {name}"[:80], anew=again.begin(name))
+            again.done(name)
             done += entry.weight
             progress.note(f"{name}: {made[name]}{' (unchanged, kept)' if name in kept else ''}")
         ids = {name: artefact.id for name, artefact in made.items() if artefact.id}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -113,6 +114,6 @@ class Calibrate(OnChats):
 
 def _write(conversations: list[Messages], path: Path) -> None:
     """As messages, one conversation a line; whole or not at all."""
-    part = path.with_name(f".{path.name}")
+    part = path.with_name(f".{path.name}.{os.getpid()}")  # several processes may do so
     part.write_text("".join(json.dumps({"messages": each}, ensure_ascii=False) + "\n" for each in conversations), encoding="utf-8")
     part.replace(path)

@@ -158,8 +158,12 @@ def _messages(given: Any, where: str, replied: bool) -> Messages | str:
     if not isinstance(given, list) or not all(isinstance(m, dict) and m.get("role") in ROLES and isinstance(m.get("content"), str) for m in given):
         return f"{where}: its messages are no list of role (system, user, assistant) and content"
     made = [{"role": m["role"], "content": m["content"]} for m in given]
+    if any(formats.surrogate(m["content"]) for m in made):
+        return f"{where}: its messages hold half a character"
     if not any(m["role"] == "user" and m["content"].strip() for m in made):
         return f"{where}: its messages ask nothing"
+    if next((m["role"] for m in made if m["role"] != "system"), "") == "assistant":
+        return f"{where}: its messages begin with a reply"
     if replied and not any(m["role"] == "assistant" and m["content"].strip() for m in made):
         return f"{where}: its messages have no reply"
     return made

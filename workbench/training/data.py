@@ -21,7 +21,13 @@ if TYPE_CHECKING:
 IGNORE = -100  # the label that carries no loss, as everywhere in torch
 WINDOW = 32  # documents that wait while a block is filled; more of them leave less padding but mix the order further
 BATCH = 128  # texts encoded at a time: twice as fast as one by one (novel, Llama-2, two busy cores), as the library then uses its threads
+# Kinds of models that make no such mask of `position_ids` in transformers 5: one document changes the next one's logits, as a test shows for each kind.
+SEEING = frozenset({"bloom", "falcon", "mpt", "opt", "xglm"})
 Block = dict[str, list[int]]
+
+
+class Refused(WorkbenchError):
+    """The chat template does not take a conversation."""
 
 
 @dataclass(frozen=True)
@@ -109,14 +115,14 @@ def rendered(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Mapping[str,
     try:
         return tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=ask)
     except TemplateError as error:
-        raise WorkbenchError(f"The chat template of this model refuses a conversation ({error}); change the order of its turns or leave it out.") from error
+        raise Refused(f"The chat template of this model refuses a conversation ({error}); change the order of its turns or leave it out.") from error
 
 
-def pack(documents: Iterable[Document], block: int, pad: int) -> Iterator[Block]:
+def pack(documents: Iterable[Document], block: int, pad: int, alone: bool = False) -> Iterator[Block]:
     """Fill blocks of exactly `block` tokens; a last block that is half empty is given too.
 
     Whole documents go where they fit, within a window, and those longer than a block are cut at its end; running text is
-    cut wherever a block ends and goes on in the next one without its past.
+    cut wherever a block ends and goes on in the next one without its past. `alone`: one document a block, for models in `SEEING`.
     """
     source = iter(documents)
     waiting = list(islice(source, WINDOW))
@@ -129,14 +135,12 @@ def pack(documents: Iterable[Document], block: int, pad: int) -> Iterator[Block]
             room, left = [], block
             continue
         document = waiting.pop(fit)
-        if len(document.ids) > left:
-            if not document.whole:
-                waiting.insert(0, Document(document.ids[left:], document.labels[left:], whole=False))
-            document = Document(document.ids[:left], document.labels[:left])
+        if len(document.ids) > left and not document.whole:
+            waiting.insert(0, Document(document.ids[left:], document.labels[left:], whole=False))
         else:
             waiting += islice(source, 1)
-        room.append(document)
-        left -= len(document.ids)
+        room.append(Document(document.ids[:left], document.labels[:left]))
+        left = 0 if alone else left - len(room[-1].ids)
     if room:
         yield _block(room, block, pad)
 

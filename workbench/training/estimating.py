@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -96,16 +96,18 @@ def estimate(
     weight_bytes: int = 4,
     rows: int | None = None,
     device: str | None = None,
+    adapted: int = 0,
 ) -> Estimate:
     """The estimate of a training that has yet to be set up.
 
     `trained`: the tables only, all, or the tables and so many parameters beside the frozen body (LoRA). `rows` of the tables are trained, all unless given.
-    `weight_bytes` a parameter as loaded. Within a third of measured peaks (tests/benchmarks/bench_training.py).
+    `weight_bytes` a parameter as loaded; `adapted` what adapters keep of a token, in bytes, as `adapter_bytes` says. Within a third of measured peaks
+    (tests/benchmarks/bench_training.py).
     """
     tables = shape.tables if rows is None else rows * shape.tables // shape.vocabulary
     beside = shape.body if trained == "all" else 0 if trained == "tables" else trained
     weights = (shape.body + shape.tables) * weight_bytes + (beside * 4 if isinstance(trained, int) else 0)
-    return _estimate(shape, weights, tables, beside, trained == "all", settings, block, device or str(devices.pick(settings.device)))
+    return _estimate(shape, weights, tables, beside, trained == "all", settings, block, device or str(devices.pick(settings.device)), adapted=adapted)
 
 
 def of_model(model: PreTrainedModel, settings: Settings, blocks: torch.utils.data.Dataset) -> Estimate:
@@ -119,7 +121,10 @@ def of_model(model: PreTrainedModel, settings: Settings, blocks: torch.utils.dat
     device = devices.pick(settings.device)
     if settings.chunked == "auto" and not can_be_chunked(model):
         settings = replace(settings, chunked="off")
-    made = _estimate(shape, weights, ours, beside, beside >= 0.5 * shape.body, settings, block_of(blocks), str(device), len(trained) > 0)
+    adapters = [module for name, module in model.named_modules() if name.endswith("lora_A.default")]
+    dropped = any(name.endswith("lora_dropout.default") and getattr(module, "p", 0) for name, module in model.named_modules())
+    kept = adapter_bytes([module.in_features for module in adapters], dropped)
+    made = _estimate(shape, weights, ours, beside, beside >= 0.5 * shape.body, settings, block_of(blocks), str(device), len(trained) > 0, kept)
     return made if next(model.parameters()).device.type != device.type else replace(made, loaded=weights)
 
 
@@ -132,7 +137,7 @@ def block_of(blocks: torch.utils.data.Dataset) -> int:
 
 
 def _estimate(
-    shape: Shape, weights: int, tables: int, beside: int, whole: bool, settings: Settings, block: int, device: str, backward: bool = True
+    shape: Shape, weights: int, tables: int, beside: int, whole: bool, settings: Settings, block: int, device: str, backward: bool = True, adapted: int = 0
 ) -> Estimate:
     import torch
 
@@ -141,7 +146,9 @@ def _estimate(
     place, batch = torch.device(device), settings.batch_size * block
     half = training_format(settings.dtype, place) != torch.float32
     gradients, states = 4 * (tables + beside), 8 * (tables + beside)
-    activations = _activations(shape, whole, half, settings.gradient_checkpointing) * batch if backward else 0
+    if settings.gradient_checkpointing:
+        adapted //= max(shape.layers, 1)  # of one layer at a time
+    activations = (_activations(shape, whole, half, settings.gradient_checkpointing) + adapted) * batch if backward else 0
     large = shape.vocabulary * batch
     chunks = settings.chunked == "on" or (settings.chunked == "auto" and large >= LARGE)
     logits = 8 * min(ROWS, batch) * shape.vocabulary if chunks else (16 if half else 12) * large
@@ -166,6 +173,11 @@ def _activations(shape: Shape, whole: bool, half: bool, checkpointing: bool) -> 
     layer = wide * shape.width + repeated * shape.keys + (inner if shape.gated else inner - 1) * shape.inner
     layer *= 3 if half else 4  # bytes: products in 16 bits, norms and sums in 32
     return (shape.layers * 4 * shape.width + layer) if checkpointing else shape.layers * layer
+
+
+def adapter_bytes(widths: Sequence[int], dropout: bool) -> int:
+    """What low-rank adapters on layers of these input widths keep of a token for the backward pass: each its input, and with dropout a mask of its own."""
+    return sum(widths) * (8 if dropout else 4)
 
 
 def _seconds(shape: Shape, whole: bool, tables: int, settings: Settings, block: int, half: bool, place: torch.device) -> float:

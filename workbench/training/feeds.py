@@ -6,11 +6,12 @@ import math
 import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import WorkbenchError
-from .data import IGNORE, Block, Document, chats, encode, mix, pack, plain, repeat, shuffled, start_ids
+from .data import IGNORE, Block, Document, Refused, chats, encode, mix, pack, plain, repeat, shuffled, start_ids
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -26,9 +27,9 @@ class Feed:
     documents: Callable[[int], Iterator[Document]]
     share: float = 1.0
 
-    def blocks(self, block: int, pad: int, epoch: int = 0) -> Iterator[Block]:
+    def blocks(self, block: int, pad: int, epoch: int = 0, alone: bool = False) -> Iterator[Block]:
         """One pass."""
-        return pack(self.documents(epoch), block, pad)
+        return pack(self.documents(epoch), block, pad, alone)
 
 
 @dataclass(frozen=True)
@@ -79,10 +80,13 @@ def paired(template: str, first: tuple[str, str], second: tuple[str, str]) -> st
 
 
 def chats_feed(tokenizer: PreTrainedTokenizerFast, conversations: Iterable[Any], block: int, seed: str, share: float = 1.0) -> Feed:
-    """Conversations, loss on the replies only; one whose replies begin behind the block's end teaches nothing and is left out."""
+    """Conversations, loss on the replies only; one whose replies begin behind the block's end teaches nothing and is left out, as is one that the template
+    does not take."""
 
     def read(epoch: int) -> Iterator[Document]:
-        return (d for d in chats(tokenizer, shuffled(conversations, f"{seed}:{epoch}")) if teaches(d, block))
+        for conversation in shuffled(conversations, f"{seed}:{epoch}"):
+            with suppress(Refused):
+                yield from (d for d in chats(tokenizer, [conversation]) if teaches(d, block))
 
     return Feed(repr(conversations), read, share)
 
@@ -91,18 +95,18 @@ def teaches(document: Document, block: int) -> bool:
     return any(label != IGNORE for label in document.labels[1:block])
 
 
-def endless(feeds: Sequence[Feed], block: int, pad: int, seed: int) -> Iterator[Block]:
+def endless(feeds: Sequence[Feed], block: int, pad: int, seed: int, alone: bool = False) -> Iterator[Block]:
     """Blocks of several sources by their shares; a source that ends is shuffled anew and read again."""
 
     def read(feed: Feed) -> Iterator[Block]:
-        return repeat(lambda epoch: feed.blocks(block, pad, epoch))
+        return repeat(lambda epoch: feed.blocks(block, pad, epoch, alone))
 
     return mix([read(feed) for feed in feeds], [feed.share for feed in feeds], seed)
 
 
-def passes(feed: Feed, block: int, pad: int, per_step: int, epochs: float) -> int:
+def passes(feed: Feed, block: int, pad: int, per_step: int, epochs: float, alone: bool = False) -> int:
     """The steps of `per_step` blocks in which a feed, beside the others, is read `epochs` times; it is read once for that."""
-    return max(math.ceil(sum(1 for _ in feed.blocks(block, pad)) / feed.share * epochs / per_step), 1)
+    return max(math.ceil(sum(1 for _ in feed.blocks(block, pad, alone=alone)) / feed.share * epochs / per_step), 1)
 
 
 def checked(feed: Feed, block: int) -> Feed:

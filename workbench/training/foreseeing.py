@@ -19,25 +19,28 @@ def foresee(stage: Stage, steps: int | None = None) -> Estimate:
     from dataclasses import replace
 
     from .. import checkpoint, refs
-    from .estimating import Shape, estimate
+    from .estimating import Shape, adapter_bytes, estimate
 
     config = checkpoint.Checkpoint.open(refs.locate(stage.model)).config
     rows = stage.trained_rows()
     trained = {"tables": "tables", "full": "all"}.get(stage.kind)
+    beside, widths = (0, []) if trained else adapters(stage, config)
     made = estimate(
-        Shape.of(config), trained or adapter_weights(stage, config), stage.settings(steps), stage.block, rows=None if rows is None else len(rows)
+        Shape.of(config), trained or beside, stage.settings(steps), stage.block, rows=None if rows is None else len(rows),
+        adapted=adapter_bytes(widths, bool(getattr(stage, "lora_dropout", 0))),
     )  # fmt: skip
     return replace(made, seconds=min(made.seconds, 60 * stage.minutes)) if stage.minutes else made
 
 
-def adapter_weights(stage: Stage, config: dict) -> int:
-    """Weights of a stage's adapters: r · (inputs + outputs) of every layer that gets one."""
+def adapters(stage: Stage, config: dict) -> tuple[int, list[int]]:
+    """Of a stage's adapters: their weights, r · (inputs + outputs) of every layer that gets one, and the widths of these inputs."""
     from .adapters import Lora, chosen
 
     model = empty_model(config)
     lora = Lora(stage.lora_rank, stage.lora_alpha, stage.lora_dropout, stage.lora_targets, stage.lora_layers)
-    shapes = (model.get_submodule(name).weight.shape for name in chosen(model, lora))
-    return sum(stage.lora_rank * sum(shape) for shape in shapes)
+    layers = [model.get_submodule(name) for name in chosen(model, lora)]
+    widths = [layer.in_features if hasattr(layer, "in_features") else layer.weight.shape[0] for layer in layers]  # GPT-2's layers are the other way round
+    return sum(stage.lora_rank * sum(layer.weight.shape) for layer in layers), widths
 
 
 def empty_model(config: dict) -> PreTrainedModel:

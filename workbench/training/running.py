@@ -5,17 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import processes
-from ..errors import WorkbenchError
+from ..errors import Stopped, WorkbenchError
 from ..progress import Progress
 from . import cautions, feeds
-from .data import IGNORE, Block, Document, encode, start_ids
+from .data import IGNORE, SEEING, Block, Document, encode, start_ids
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -37,6 +37,11 @@ class Opened:
     steps: int
     cautions: list[str]
 
+    @property
+    def alone(self) -> bool:
+        """Whether documents cannot share a block, as the model would see through from one to the next."""
+        return self.source.config.get("model_type") in SEEING
+
 
 def opened(stage: Stage, progress: Progress | None = None) -> Opened:
     """Raises WorkbenchError where the tokenizer does not fit the model, a block is longer than it reads, or a text is missing or too short."""
@@ -53,19 +58,24 @@ def opened(stage: Stage, progress: Progress | None = None) -> Opened:
     said += [word for kind, name in rates if (rate := getattr(stage, name)) and (word := cautions.of_rate(kind, name, rate, source.shape[1]))]
     if stage.epochs and progress:
         progress.at(0.01, "counting the blocks of one pass")
-    return Opened(source, tokens, data, _steps(stage, data, tokens), said)
+    found = Opened(source, tokens, data, 0, said)
+    if found.alone:
+        said.append(
+            f"A model of type {source.config['model_type']} does not keep documents in one block apart, so each gets a block of its own; short ones waste room."
+        )
+    return replace(found, steps=_steps(stage, found))
 
 
-def _steps(stage: Stage, data: Data, tokens: PreTrainedTokenizerFast) -> int:
+def _steps(stage: Stage, ready: Opened) -> int:
     if not stage.epochs:
         return stage.steps
     per_step = stage.batch_size * stage.accumulate * processes.count()
-    return min(feeds.passes(data.feeds[0], stage.block, tokens.pad_token_id or 0, per_step, stage.epochs), stage.steps)
+    return min(feeds.passes(ready.data.feeds[0], stage.block, ready.tokens.pad_token_id or 0, per_step, stage.epochs, ready.alone), stage.steps)
 
 
 def reading(stage: Stage, ready: Opened) -> Callable[[], Iterator[Block]]:
     """The blocks in the order in which they are trained on, from the first, at every call."""
-    return lambda: feeds.endless(ready.data.feeds, stage.block, ready.tokens.pad_token_id or 0, stage.seed)
+    return lambda: feeds.endless(ready.data.feeds, stage.block, ready.tokens.pad_token_id or 0, stage.seed, ready.alone)
 
 
 def train(stage: Stage, out: Path, progress: Progress) -> dict[str, Any]:
@@ -97,9 +107,10 @@ def train(stage: Stage, out: Path, progress: Progress) -> dict[str, Any]:
     )  # fmt: skip
     learner.merge()
     after = watch.bits() if done.ended != "stop" else {}
-    watch.warn(after)
     write(ready.source, learner.model, out, learner.body, stage.generation(ready.tokens, ready.source))
     tokenizer.save(ready.tokens, out)
+    with suppress(Stopped):  # asked for when all was done
+        watch.warn(after)
     rows = stage.trained_rows()
     return {
         "bits_per_byte": {name: {"before": before[name], "after": after.get(name)} for name in before}, "loss": done.rows, "steps": done.steps,

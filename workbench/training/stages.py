@@ -52,12 +52,12 @@ class OnText(Stage):
         texts, made = {}, []
         if self.text:
             texts["target"] = corpus.open(self.text, seed=self.seed), (1 - source_share) * (1 - pairs_share)
-        if source_share:
+        if self.source_text:
             texts["source"] = corpus.open(self.source_text, seed=self.seed), source_share
         if self.pairs:
             pairs = corpus.open_parallel(self.pairs, seed=self.seed)
             made.append(feeds.pairs_feed(tokens, pairs, self.pair_template, self.seed, (1 - source_share) * pairs_share))
-        made += [feeds.text_feed(tokens, text.train, n, self.seed, share) for n, (text, share) in enumerate(texts.values())]
+        made += [feeds.text_feed(tokens, text.train, n, self.seed, share) for n, (text, share) in enumerate(texts.values()) if share]
         made = [feeds.checked(feed, self.block) for feed in (made[1:] + made[:1] if self.text and self.pairs else made)]
         held_out = {}
         if self.pairs:

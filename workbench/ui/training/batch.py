@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import gradio as gr
@@ -37,10 +38,15 @@ def build(shell: Shell, form: StageForm) -> None:
 def look(stage: Stage) -> str:
     """The first batch of a stage and its estimate. Raises WorkbenchError for all that would keep it from starting."""
     from ...training import first_batch, foresee
+    from ...training.estimating import UnknownShape
 
     asked = steps.find("train.preview", stage.stage)(**stage.model_dump())  # a calibration's preview asks only a few prompts
     batch = first_batch(asked)
-    return estimate_html(foresee(stage, batch.steps), batch) + notes(batch.warnings) + f'<div class="batch">{batch_html(batch)}</div>'
+    try:
+        estimate = estimate_html(foresee(stage, batch.steps), batch)
+    except UnknownShape as error:
+        estimate = notes([f"There is no estimate: {error}"])
+    return estimate + notes(batch.warnings) + f'<div class="batch">{batch_html(batch)}</div>'
 
 
 def estimate_html(found: Estimate, batch: Batch, free: int | None = None) -> str:
@@ -61,8 +67,12 @@ def estimate_html(found: Estimate, batch: Batch, free: int | None = None) -> str
 
 def refuse(stage: Stage) -> None:
     """Raise WorkbenchError with the numbers where a training cannot fit, before a job is started. A model that is not here yet is judged by the job itself."""
+    from ...jobs import jobs
     from ...recipes.sizing import here
     from ...training import foresee
+    from ...training.estimating import UnknownShape
 
-    if here(stage.model) is not None:
+    if here(stage.model) is None or any(job.state in ("running", "waiting") for job in jobs()):  # what is free now says nothing of when its turn comes
+        return
+    with suppress(UnknownShape):
         foresee(stage).check()
