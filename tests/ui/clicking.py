@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,19 @@ def picture(page: Any, name: str) -> None:
     if PICTURES:
         page.wait_for_timeout(1_500)
         page.screenshot(path=str(Path(PICTURES) / f"{name}.png"), full_page=True)
+
+
+def looks(page: Any, noun: str, sections: Sequence[str]) -> None:
+    """Every section of a page, light and dark, wide and narrow, for whoever looks at the pictures."""
+    for dark in (False, True):
+        page.evaluate("dark => document.body.classList.toggle('dark', dark)", dark)
+        for width in (1280, 768):
+            page.set_viewport_size({"width": width, "height": 900})
+            if width < 800 and page.locator("#sidebar.open .toggle-button").count():  # it covers a narrow page
+                page.locator("#sidebar.open .toggle-button").click()
+            for name in sections:
+                section(page, noun, name)
+                picture(page, f"{noun}-{name.split()[0].lower()}-{width}-{'dark' if dark else 'light'}")
 
 
 def run(page: Any, slug: str, seconds: float = 300) -> str:

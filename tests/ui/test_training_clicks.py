@@ -9,7 +9,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from clicking import BROWSER, PICTURES, expect, go, number, picture, section
+from clicking import BROWSER, PICTURES, expect, go, looks, number, picture, section
 
 pytestmark = BROWSER
 
@@ -25,7 +25,7 @@ def test_a_training_is_looked_at_stopped_and_gone_on_with(page: Any) -> None:
     compared(page, job)
     planned(page)
     if PICTURES:
-        looks(page)
+        looks(page, "training", ("Train", "Runs", "Measure", "Recipes"))
 
 
 def choose(page: Any) -> None:
@@ -105,16 +105,3 @@ def planned(page: Any) -> None:
     page.click("#recipes-plan")
     expect(page.locator("#table-plan")).to_contain_text("train align")
     expect(page.locator("#recipes-plan-note")).to_contain_text("steps to run")
-
-
-def looks(page: Any) -> None:
-    """Every section in dark and narrow, for whoever looks at the pictures."""
-    for dark in (False, True):
-        page.evaluate("dark => document.body.classList.toggle('dark', dark)", dark)
-        for width in (1280, 768):
-            page.set_viewport_size({"width": width, "height": 900})
-            if width < 800 and page.locator("#sidebar.open .toggle-button").count():  # it covers a narrow page
-                page.locator("#sidebar.open .toggle-button").click()
-            for name in ("Train", "Runs", "Measure", "Recipes"):
-                section(page, "training", name)
-                picture(page, f"training-{name.lower()}-{width}-{'dark' if dark else 'light'}")

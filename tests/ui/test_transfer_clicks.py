@@ -9,7 +9,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from clicking import BROWSER, PICTURES, expect, go, picture, run, section
+from clicking import BROWSER, PICTURES, expect, go, looks, picture, run, section
 
 pytestmark = BROWSER
 
@@ -106,17 +106,4 @@ def lep(page: Any) -> None:
     expect(page.locator("#section-lep .gtitle", has_text="R²")).to_be_visible()
     picture(page, "transfer-lep")
     if PICTURES:
-        looks(page)
-
-
-def looks(page: Any) -> None:
-    """Every section in dark and narrow, for whoever looks at the pictures."""
-    for dark in (False, True):
-        page.evaluate("dark => document.body.classList.toggle('dark', dark)", dark)
-        for width in (1280, 768):
-            page.set_viewport_size({"width": width, "height": 900})
-            if width < 800 and page.locator("#sidebar.open .toggle-button").count():  # it covers a narrow page
-                page.locator("#sidebar.open .toggle-button").click()
-            for name in ("Methods", "Race", "LEP", "Why this vector?"):
-                section(page, "transfer", name)
-                picture(page, f"look-{name.split()[0].lower()}-{width}-{'dark' if dark else 'light'}")
+        looks(page, "transfer", ("Methods", "Race", "LEP", "Why this vector?"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import WorkbenchError
+from .items import read_items
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -34,27 +34,11 @@ def read_questions(reference: str | Path, count: int = 0) -> list[dict[str, Any]
     """
     if str(reference).startswith("demo:"):
         return _of_the_demo(str(reference)[5:], count or 200)
-    path = Path(reference).expanduser()
-    if not path.is_file():
-        raise WorkbenchError(f"{path} is not a file; give a JSONL file of questions, or demo:ru.")
-    found = []
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                item = json.loads(line)
-                fits = isinstance(item["answer"], str) and (isinstance(item.get("prompt"), str) or isinstance(item.get("messages"), list))
-            except (ValueError, TypeError, KeyError):
-                fits = False
-            if not fits:
-                raise WorkbenchError(f'Line {number} of {path} is no question; every line must be {{"prompt": text or "messages": list, "answer": text}}.')
-            found.append(item)
-            if len(found) == count:
-                break
-    if not found:
-        raise WorkbenchError(f"{path} holds no question; give at least one line.")
-    return found
+    return read_items(reference, "question", '{"prompt": text or "messages": list, "answer": text}', _fits, count)
+
+
+def _fits(item: Any) -> bool:
+    return isinstance(item["answer"], str) and (isinstance(item.get("prompt"), str) or isinstance(item.get("messages"), list))
 
 
 def _of_the_demo(lang: str, count: int) -> list[dict[str, Any]]:

@@ -5,7 +5,6 @@ An answer's log-probability is divided by its UTF-8 bytes, so that a tokenizer w
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import WorkbenchError
 from .asking import wilson
+from .items import read_items
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -40,26 +40,13 @@ def read_choices(reference: str | Path, count: int = 0) -> list[dict[str, Any]]:
     """
     if str(reference).startswith("demo:"):
         return _of_the_demo(str(reference)[5:], count or 200)
-    path = Path(reference).expanduser()
-    if not path.is_file():
-        raise WorkbenchError(f"{path} is not a file; give a JSONL file of choices, or demo:ru.")
-    with path.open(encoding="utf-8") as lines:
-        found = [_item(path, number, line) for number, line in enumerate(lines, 1) if line.strip()]
-    if not found:
-        raise WorkbenchError(f"{path} holds no choice; give at least one line {FORM}.")
-    return found[: count or None]
+    return read_items(reference, "choice", FORM, _fits, count)
 
 
-def _item(path: Path, number: int, line: str) -> dict[str, Any]:
-    try:
-        item = json.loads(line)
-        fits = isinstance(item["prompt"], str) and len(item["options"]) > 1 and all(isinstance(o, str) and o for o in item["options"])
-        fits = fits and isinstance(item["right"], int) and 0 <= item["right"] < len(item["options"])
-    except (ValueError, TypeError, KeyError):
-        fits = False
-    if not fits:
-        raise WorkbenchError(f"Line {number} of {path} is no choice; every line must be {FORM}.")
-    return item
+def _fits(item: Any) -> bool:
+    options = item["options"]
+    said = isinstance(item["prompt"], str) and len(options) > 1 and all(isinstance(option, str) and option for option in options)
+    return said and isinstance(item["right"], int) and 0 <= item["right"] < len(options)
 
 
 def _of_the_demo(lang: str, count: int) -> list[dict[str, Any]]:
