@@ -101,7 +101,8 @@ def _pointed(text: str, folder: bool) -> Any:
         if store.ID.fullmatch(text) and not Path(text).exists():
             return store.open_artefact(text).manifest.get("content_hash", text)
         path = refs.locate(text) if text in refs.demo_names() else Path(text).expanduser()
-        paths = [path] if path.exists() else [Path(p) for p in glob.glob(str(path), recursive=True)] if glob.has_magic(text) else []  # noqa: PTH207
+        wild = glob.glob(str(path), recursive=True) if glob.has_magic(text) else []  # noqa: PTH207 - Path.glob takes no absolute pattern
+        paths = [path] if path.exists() else [Path(p) for p in wild]
         files = sorted(f for p in paths for f in (p.rglob("*") if folder and p.is_dir() else [p]) if f.is_file())
     except (OSError, ValueError, RuntimeError, WorkbenchError):  # not a path at all; or an artefact that is gone
         return text

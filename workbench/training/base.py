@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -67,13 +68,13 @@ class Stage(ModelStep):
             return values
         return preset(tag_of(cls, "stage"), name) | {knob: value for knob, value in values.items() if knob != "preset"}
 
+    @abstractmethod
     def data(self, tokens: PreTrainedTokenizerFast, progress: Progress) -> Data:
         """What it reads. Raises WorkbenchError where a text is missing or has nothing to measure on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def learner(self, model: PreTrainedModel) -> Learner:
         """The model with the parts that learn."""
-        raise NotImplementedError
 
     def generation(self, tokens: PreTrainedTokenizerFast, source: Checkpoint) -> dict[str, Any]:
         """What changes in the model's generation config."""

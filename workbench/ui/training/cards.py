@@ -6,9 +6,10 @@ from html import escape
 from typing import Any
 
 from ... import steps
-from ...errors import WorkbenchError
 from ...training.base import Stage
+from .. import picking
 from ..chain import Chain
+from ..picking import card_html, deck_html, pick_script
 
 ABOUT = {
     "align": ("Embeddings and head, nothing between them", "The new rows find their place, and the layers stay as they were.", "LEP, arXiv:2412.21140"),
@@ -21,13 +22,7 @@ LACKING = {
     "": "There is no model to train yet. Make one on the Transfer page, or choose any model above.",
     "calibrate": "This stage is for a chat model that LEP made: make one under Transfer → LEP. The original chat model as the model too is the control.",
 }
-# The page marks the card itself, so that the one that was pressed keeps the keyboard; what was pressed is looked up, never trusted.
-PICK = """element.addEventListener('click', (event) => {
-  const card = event.target.closest('[data-stage]');
-  if (!card) return;
-  element.querySelectorAll('[data-stage]').forEach((each) => each.setAttribute('aria-checked', each === card ? 'true' : 'false'));
-  trigger('click', { stage: card.dataset.stage });
-});"""
+PICK = pick_script("stage")
 
 
 def stages() -> dict[str, type[Stage]]:
@@ -36,23 +31,18 @@ def stages() -> dict[str, type[Stage]]:
 
 
 def cards_html(chosen: str) -> str:
-    return f'<div class="methods" role="radiogroup" aria-label="Stage">{"".join(_card(name, name == chosen) for name in stages())}</div>'
+    return deck_html("Stage", (_card(name, name == chosen) for name in stages()))
 
 
 def _card(name: str, chosen: bool) -> str:
     learns, about, paper = ABOUT[name]
-    return (
-        f'<button type="button" role="radio" aria-checked="{"true" if chosen else "false"}" data-stage="{name}" class="method">'
-        f"<b>{name}</b><em>{escape(about)}</em><code>{escape(learns)}</code><small><span>{escape(paper)}</span></small></button>"
-    )
+    inside = f"<b>{name}</b><em>{escape(about)}</em><code>{escape(learns)}</code><small><span>{escape(paper)}</span></small>"
+    return card_html("stage", name, chosen, inside)
 
 
 def picked(data: Any) -> str:
     """The stage of a card that was pressed. Raises WorkbenchError where there is none of that name."""
-    name = str(data.get("stage", "")) if isinstance(data, dict) else ""
-    if name not in stages():
-        raise WorkbenchError("That card is no longer shown; press it once more.")
-    return name
+    return picking.picked("stage", data, stages())
 
 
 def model_for(stage: str, now: Chain) -> str:

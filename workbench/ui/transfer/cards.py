@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from html import escape
 from typing import Any
 
-from ...errors import WorkbenchError
 from ...transfer.base import Method
 from ...transfer.steps import METHODS
+from .. import picking
 from ..chain import Chain
 from ..forms import title
+from ..picking import card_html, deck_html, pick_script
 
 # Each thing that a method may need: the knobs that must be filled; of those beside each other one is enough.
 NEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
@@ -22,13 +23,7 @@ NEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 SAID = {"donor": "a donor", "vectors": "word vectors", "dictionary": "a dictionary"}
 DONORS = {"demo:ru": "demo:ru-plm", "demo:fa": "demo:fa-plm"}
-# The page marks the card itself, so that the one that was pressed keeps the keyboard; what was pressed is looked up, never trusted.
-PICK = """element.addEventListener('click', (event) => {
-  const card = event.target.closest('[data-method]');
-  if (!card) return;
-  element.querySelectorAll('[data-method]').forEach((each) => each.setAttribute('aria-checked', each === card ? 'true' : 'false'));
-  trigger('click', { method: card.dataset.method });
-});"""
+PICK = pick_script("method")
 
 
 def name_of(kind: type[Method]) -> str:
@@ -37,26 +32,23 @@ def name_of(kind: type[Method]) -> str:
 
 def cards_html(chosen: str) -> str:
     """All methods, in the order of the menu."""
-    return f'<div class="methods" role="radiogroup" aria-label="Method">{"".join(_card(kind, chosen) for kind in METHODS)}</div>'
+    return deck_html("Method", (_card(kind, chosen) for kind in METHODS))
 
 
 def _card(kind: type[Method], chosen: str) -> str:
     name = name_of(kind)
     needs = said_needs(kind) or "needs nothing more"
     paper = f"<span>{escape(kind.paper)}</span>" if kind.paper else ""
-    return (
-        f'<button type="button" role="radio" aria-checked="{"true" if name == chosen else "false"}" data-method="{name}" class="method">'
+    inside = (
         f"<b>{escape(name)}</b><em>{escape(kind.idea)}</em><code>{escape(kind.formula)}</code>"
-        f'<small><span class="{"needs" if kind.needs else ""}">{escape(needs)}</span>{paper}</small></button>'
+        f'<small><span class="{"needs" if kind.needs else ""}">{escape(needs)}</span>{paper}</small>'
     )
+    return card_html("method", name, name == chosen, inside)
 
 
 def picked(data: Any) -> str:
     """The method of a card that was pressed. Raises WorkbenchError where there is none of that name."""
-    name = str((data or {}).get("method", "")) if isinstance(data, dict) else ""
-    if name not in {name_of(kind) for kind in METHODS}:
-        raise WorkbenchError("That card is no longer shown; press it once more.")
-    return name
+    return picking.picked("method", data, {name_of(kind) for kind in METHODS})
 
 
 def unmet(method: Method, pairs: str = "") -> str:
