@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from itertools import zip_longest
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -46,7 +47,15 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.loadscopereorder = False
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than cores: two of them left two cores idle for two fifths of the time, waiting for the browser and for jobs."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For runs on several processes, a file on each: the long ones come first."""
-    weight = {"test_notebooks": 1, "test_real_journey": 2}
-    items.sort(key=lambda item: 0 if item.get_closest_marker("browser") else weight.get(item.path.stem, len(weight) + 1))
+    """For runs on several processes, a file on each: the long ones come first, those of the browser between others, as they wait more than they compute."""
+    files = list(dict.fromkeys(item.path for item in items))
+    browser = [file for file in files if any(item.get_closest_marker("browser") for item in items if item.path == file)]
+    others = [file for name in ("test_notebooks", "test_real_journey") for file in files if file.stem == name]
+    order = [file for pair in zip_longest(browser, others) for file in pair if file]
+    items.sort(key=lambda item: order.index(item.path) if item.path in order else len(order))

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench.runs import Run, by_step, differences
+from workbench.runs import Run, _row, by_step, differences
 
 POINTS = st.lists(st.fixed_dictionaries({"step": st.integers(0, 9)}, optional={"loss": st.floats(0, 9), "bits_per_byte_target": st.floats(0, 9)}))
 
@@ -27,3 +27,9 @@ def test_a_knob_is_listed_when_it_is_not_the_same_in_all(specs: list[dict[str, i
     found = [Run(str(n), str(n), {"step": "train", "stage": str(n), **spec}, "done") for n, spec in enumerate(specs)]
     listed = {row["knob"] for row in differences(found)}
     assert listed == {name for name in "abc" if len({spec.get(name) for spec in specs}) > 1}
+
+
+def test_the_speed_is_that_of_training_alone_where_it_was_told() -> None:
+    told = {"tokens": 100, "seconds": 4.0}
+    rows = [_row(Run("1700000000000-abcdef", "a", {"step": "train"}, "done", metrics=told | more)) for more in ({"tokens_per_second": 40.2}, {})]
+    assert [row["tokens/s"] for row in rows] == [40, 25]

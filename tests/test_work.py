@@ -11,6 +11,7 @@ from filelock import FileLock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import workbench as wb
 from workbench import work
 from workbench.__main__ import main
 from workbench.errors import WorkbenchError
@@ -48,6 +49,41 @@ def test_the_same_step_may_go_on_and_another_may_not(tmp_path: Path) -> None:
     work.clear(place)
     with work.held(place, {"step": "train", "seed": 1}):
         pass
+
+
+def begun(place: Path, **contents: str) -> None:
+    with work.held(place, {"step": "train"}, lambda: contents):
+        pass
+
+
+def test_what_was_begun_goes_on_only_with_what_it_read(tmp_path: Path) -> None:
+    place = tmp_path / "work"
+    begun(place, text="a", model="b")
+    begun(place, text="other", model="b")  # nothing was kept yet
+    (place / "kept").touch()
+    begun(place, text="other", model="b")
+    for changed in ({"text": "a", "model": "b"}, {"model": "b"}):
+        with pytest.raises(WorkbenchError, match=r"^The content of 'text' has changed since .*; put it back as before to go on, or start anew elsewhere\.$"):
+            begun(place, **changed)
+    with pytest.raises(WorkbenchError, match=r"The content of 'text' and 'pairs' has changed since .*; put them back"):
+        begun(place, text="b", model="b", pairs="c")
+    begun(place, text="other", model="b")
+    (place / work.CONTENTS).unlink()  # begun before contents were kept
+    begun(place, text="a", model="b")
+
+
+def test_what_a_step_reads_is_looked_at_only_for_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from workbench import contents
+
+    text = tmp_path / "a.txt"
+    text.write_text("\n".join(f"{n} дом" for n in range(60)), encoding="utf-8")
+    asked: list[str] = []
+    monkeypatch.setattr(contents, "by_knob", lambda step: asked.append(step.command) or {})
+    step = wb.corpus.Corpus(source=(str(text),))
+    wb.run(step)
+    assert not asked
+    wb.run(step, Progress(work=tmp_path / "work"))
+    assert asked == ["corpus"]
 
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from . import jobs, refs, store
 from .errors import WorkbenchError
 
 PREFIX = "bits_per_byte_"
+SIDES = ("target", "source")
 HIDDEN = ("step", "stage", "preset")  # of a spec: said elsewhere, or no knob of its own
 
 
@@ -29,6 +30,13 @@ class Run:
     def ended(self) -> str:
         """Its state, and whether it did all of its work."""
         return "stopped early" if self.metrics.get("ended") == "stop" else self.state
+
+    def measured_on(self, side: str) -> str:
+        """What its bits per byte of a side (target, source) were measured on: the text, how many documents, how much of each is seen at once."""
+        knobs = ("text", "pairs") if side == "target" else ("source_text", "pairs")
+        texts = [each for each in map(self.spec.get, knobs) if each]
+        seed = f", seed {self.spec['seed']}" if self.spec.get("seed") else ""  # it decides which documents are held out
+        return f"{refs.label(texts[0])}: {self.spec.get('eval_documents')} documents, {self.spec.get('block')} tokens at a time{seed}" if texts else ""
 
     def curve(self, name: str) -> list[tuple[float, float]]:
         """(step, value) of one measure, such as loss or bits_per_byte_target."""
@@ -111,11 +119,15 @@ def _row(run: Run) -> dict[str, Any]:
     measured = {f"{name.replace('_', ' ')} {when}": pair.get(when) for name, pair in bits.items() for when in ("before", "after")}
     loss = run.curve("loss")
     seconds = run.metrics.get("seconds")
+    speed = run.metrics.get("tokens_per_second")
+    if not speed and seconds:  # of a training that did not tell: padding and looks included
+        speed = run.metrics.get("tokens", 0) / seconds
     return {
         "run": run.label, "model": refs.label(str(run.spec.get("model", ""))), "state": run.ended,
-        "started": _started(run.id), "steps": run.metrics.get("steps", int(loss[-1][0]) if loss else 0), "tokens": run.metrics.get("tokens"),
-        "seconds": seconds, "tokens/s": round(run.metrics["tokens"] / seconds) if seconds and run.metrics.get("tokens") else None,
-        "last loss": loss[-1][1] if loss else None, **measured, "warnings": len(run.metrics.get("warnings", [])),
+        "steps": run.metrics.get("steps", int(loss[-1][0]) if loss else 0), **measured, "last loss": loss[-1][1] if loss else None,
+        "warnings": len(run.metrics.get("warnings", [])), "started": _started(run.id), "tokens": run.metrics.get("tokens"),
+        "seconds": seconds, "tokens/s": round(speed) if speed else None,
+        **{f"{side} measured on": run.measured_on(side) for side in SIDES if side in bits},
     }  # fmt: skip
 
 

@@ -79,6 +79,7 @@ def run(step: Step, progress: Progress | None = None, name: str = "") -> Artefac
     Raises WorkbenchError for bad input, RunFailed where the machine gave out; whatever is raised, nothing half-made stays. What the step keeps in
     `progress.work` stays until it has succeeded, so that the same step, run again with the same folder, goes on from there.
     """
+    from . import contents
     from .steps import to_json
 
     progress = progress or Progress()
@@ -91,7 +92,7 @@ def run(step: Step, progress: Progress | None = None, name: str = "") -> Artefac
     room = folder()
     temporary = room / f".tmp-{new}"
     started = time.time()
-    with FileLock(room / f".tmp-{new}.lock"), work.held(progress.work, spec):
+    with FileLock(room / f".tmp-{new}.lock"), work.held(progress.work, spec, lambda: contents.by_knob(step)):
         try:
             temporary.mkdir()
             metrics = finite(step.run(temporary, progress))

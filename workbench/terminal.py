@@ -73,6 +73,8 @@ def _entry(key: str, value: Any, indent: str = "") -> Iterator[str]:
 
 
 def _short_table(rows: Sequence[Row], longest: int) -> Iterator[str]:
+    if turned := _turned(rows):
+        rows, longest = turned, len(turned)
     columns = _columns(rows)
     kept = columns
     if len(columns) > WIDE:
@@ -85,6 +87,15 @@ def _short_table(rows: Sequence[Row], longest: int) -> Iterator[str]:
     more = [f"{n} more {what}" for n, what in ((len(rows) - longest, "rows"), (len(columns) - len(kept), "columns")) if n > 0]
     if more:
         yield f"… {' and '.join(more)}, see --json"
+
+
+def _turned(rows: Sequence[Row]) -> list[Row]:
+    """A few models with more measures than fit beside each other, as one row for each measure; else nothing."""
+    columns = _columns(rows)
+    models = [row.get("model") for row in rows]
+    if columns[0] != "model" or not len(columns) > WIDE >= len(rows) or len(set(models)) < len(rows):
+        return []
+    return [{"": _words(c), **{str(model): row.get(c) for model, row in zip(models, rows, strict=True)}} for c in columns[1:]]
 
 
 def _columns(rows: Sequence[Row]) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,15 @@ from filelock import FileLock, Timeout
 
 from .errors import WorkbenchError
 
-SPEC, LOCK = "spec.json", "lock"
+SPEC, CONTENTS, LOCK = "spec.json", "contents.json", "lock"
 
 
 @contextmanager
-def held(folder: Path | None, spec: Mapping[str, Any]) -> Iterator[None]:
-    """Hold the folder for the step of this spec; None holds nothing.
+def held(folder: Path | None, spec: Mapping[str, Any], contents: Callable[[], Mapping[str, str]] = dict) -> Iterator[None]:
+    """Hold the folder for the step of this spec; None holds nothing. `contents`: hashes of what its knobs point to, asked for only where a folder is held.
 
-    Raises WorkbenchError where another process holds it, or where another step was begun in it: the difference is shown.
+    Raises WorkbenchError where another process holds it, where another step was begun in it (the difference is shown), or where what the step reads is no
+    longer what it was: it would go on with another text, or another model, than it began with.
     """
     if folder is None:
         yield
@@ -32,7 +33,12 @@ def held(folder: Path | None, spec: Mapping[str, Any]) -> Iterator[None]:
         with FileLock(folder / LOCK).acquire(timeout=0):
             if (folder / SPEC).is_file():
                 same_or_refuse(json.loads((folder / SPEC).read_text(encoding="utf-8")), spec, f"What was begun in {folder} was another step")
+            now = dict(contents())
+            kept = any(each.name not in (SPEC, CONTENTS, LOCK) for each in folder.iterdir())
+            if kept and (folder / CONTENTS).is_file():  # where nothing was kept (a text too short to begin with), whatever is there now is begun with
+                _unchanged_or_refuse(json.loads((folder / CONTENTS).read_text(encoding="utf-8")), now, folder)
             write_json(folder / SPEC, spec)
+            write_json(folder / CONTENTS, now)
             yield
     except Timeout:
         raise WorkbenchError(f"A running step keeps its checkpoints in {folder}; wait for it or name another folder.") from None
@@ -44,6 +50,13 @@ def same_or_refuse(before: Mapping[str, Any], now: Mapping[str, Any], what: str)
     if changes:
         listed = "; ".join(f"{name} was {a}, is {b}" for name, (a, b) in changes.items())
         raise WorkbenchError(f"{what} ({listed}); set it as it was to go on, or start anew elsewhere.")
+
+
+def _unchanged_or_refuse(before: Mapping[str, str], now: Mapping[str, str], folder: Path) -> None:
+    changed = [f"'{name}'" for name in dict.fromkeys([*before, *now]) if before.get(name) != now.get(name)]
+    if changed:
+        listed, it = " and ".join(changed), "it" if len(changed) == 1 else "them"
+        raise WorkbenchError(f"The content of {listed} has changed since {folder} was begun; put {it} back as before to go on, or start anew elsewhere.")
 
 
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, tuple[str, str]]:

@@ -75,6 +75,21 @@ def test_every_scale_of_a_shipped_recipe_has_a_plan_without_a_network(name: str,
     assert found["gigabytes"] > 0
 
 
+def test_asking_the_original_model_is_in_the_time(journey: Any) -> None:
+    calibrate = {"step": "train", "stage": "calibrate", "model": "$result", "instruct": "$chat", "prompts": ["demo:ru"], "steps": 1, "reply_tokens": 100}
+    journey.change(sizes=journey.recipe["sizes"] | {"some-lab/chat": journey.recipe["sizes"]["some-lab/base"]})
+    times = {}
+    for name, more in (("few", {"prompt_limit": 100}), ("many", {"prompt_limit": 10_100}), ("given", {"prompt_limit": 10_100, "answers": "$before"})):
+        steps = {n: journey.recipe["steps"][n] for n in ("longer", "start", "result")}
+        before = calibrate | {"prompt_limit": 1}
+        journey.change(steps=steps | {"before": before, "calibrated": calibrate | more}, table=[], report={})
+        found = wb.run(Recipe(recipe=str(journey), scale="paper", dry_run=True)).metrics
+        times[name] = found["minutes"], found["speed_gflops"]
+    asked = [10_000 * 100 * 2 * (8.0e9 - 128_000 * 4096) / (speed * 1e9) / 60 for _, speed in times.values()]
+    assert times["many"][0] > 0.5 * asked[1]
+    assert times["many"][0] > 2 * max(times["few"][0], times["given"][0])
+
+
 def test_a_plan_that_does_not_fit_says_so(journey: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda place: SimpleNamespace(free=10e9))
     assert any("only 10 GB free" in note for note in plan(journey, scale="paper")["notes"])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from workbench.errors import WorkbenchError
 from workbench.tokenizer import load
-from workbench.training.data import IGNORE, SEEING, Document, answers, chats, collate, mix, pack, plain, repeat, shuffled
+from workbench.training.data import IGNORE, SEEING, Document, answers, chats, collate, mix, pack, padded, plain, repeat, shuffled
 
 
 def whole(*lengths: int) -> list[Document]:
@@ -145,3 +145,11 @@ def test_an_empty_text_is_said_to_be_empty() -> None:
     assert list(islice(repeat(lambda epoch: iter([epoch])), 3)) == [0, 1, 2]
     with pytest.raises(WorkbenchError, match="empty"):
         next(repeat(lambda _: iter([])))
+
+
+@given(st.lists(st.integers(2, 40), max_size=30), st.booleans(), st.integers(1, 3))
+def test_padding_is_what_no_document_fills(lengths: list[int], alone: bool, each: int) -> None:
+    blocks = list(pack(whole(*lengths), 32, pad=7, alone=alone))
+    found = sum(padded(collate(blocks[n : n + each])) for n in range(0, len(blocks), each))
+    assert found == 32 * len(blocks) - sum(min(length, 32) for length in lengths)
+    assert padded({"input_ids": torch.full((1, 4), 7), "labels": torch.full((1, 4), IGNORE)}) == 0

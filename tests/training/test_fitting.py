@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,8 +15,8 @@ from transformers import AutoModelForCausalLM, LlamaForCausalLM
 
 from workbench.errors import RunFailed, WorkbenchError
 from workbench.progress import Event, Progress
-from workbench.training.data import Block, stream
-from workbench.training.fitting import Settings, fit, frozen_body, rate
+from workbench.training.data import IGNORE, Block, stream
+from workbench.training.fitting import Fit, Settings, fit, frozen_body, rate
 from workbench.training.muon import orthogonalise
 
 
@@ -172,3 +173,44 @@ def test_a_diverging_loss_is_warned_of(model: LlamaForCausalLM) -> None:
     warnings = [e.message for e in events if e.kind == "warning"]
     assert len(warnings) == 1
     assert "loss has risen from" in warnings[0]
+
+
+def test_speed_is_of_what_is_trained_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A clock that only the loss, a look and a checkpoint move: 1, 10 and 100 seconds."""
+    from workbench.training import reporting, resuming
+
+    clock = [0.0]
+
+    def slow(of: Any, name: str, seconds: float) -> None:
+        real = getattr(of, name)
+
+        def wrapped(*given: Any, **named: Any) -> Any:
+            clock[0] += seconds
+            return real(*given, **named)
+
+        monkeypatch.setattr(of, name, wrapped)
+
+    monkeypatch.setattr(reporting.time, "monotonic", lambda: clock[0])
+    slow(reporting.Report, "heed", 1.0)
+    slow(resuming, "save_trained", 100.0)
+    ids = [5] * 12 + [2] * 4
+    half = stream(lambda: iter([{"input_ids": ids, "labels": [5] * 12 + [IGNORE] * 4, "position_ids": [*range(12), *range(4)]}] * 99))
+    model = AutoModelForCausalLM.from_pretrained(tiny.folder(tmp_path / "model"))
+
+    def look(step: int) -> None:
+        clock[0] += 10
+
+    def run(steps: int, cut: bool = False) -> Fit:
+        def hook(step: int) -> None:
+            look(step)
+            if cut and step == 5:
+                raise KeyboardInterrupt
+
+        return fit(model, half, quick(steps=steps, checkpoint_every=2, checkpoint_minutes=0.0), every=1, hook=hook, work=tmp_path / "work")
+
+    with pytest.raises(KeyboardInterrupt):
+        run(6, cut=True)
+    done = run(6)
+    assert done.tokens == 6 * 4 * 16
+    assert done.speed == 4 * 12, "a step of four blocks, each with twelve tokens, takes a second"
+    assert done.seconds == 6 + 4 * 10 + 100, "of the look and the checkpoint at step 4, that checkpoint does not know"

@@ -14,6 +14,9 @@ import workbench as wb
 from workbench import processes
 from workbench.errors import WorkbenchError
 from workbench.steps import to_json
+from workbench.training import Calibrate
+from workbench.training.base import Stage
+from workbench.training.conversations import ANSWERS
 from workbench.training.stages import Align
 
 
@@ -24,13 +27,19 @@ def align(tmp_path: Path, **knobs: object) -> Align:
     return Align(model=str(tiny.folder(tmp_path / "model")), text=str(text), **{**quick, "dtype": "fp32", **knobs})
 
 
-def launched(tmp_path: Path, step: Align, *options: str) -> list[str]:
-    """Run as two processes, as the command that we show does; the lines of stdout."""
+def launch(tmp_path: Path, step: Stage, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run as two processes, as the command that we show does."""
     (tmp_path / "job.json").write_text(json.dumps(to_json(step)), encoding="utf-8")
     words = processes.launch_command(str(tmp_path / "job.json"), 2, work=str(tmp_path / "work")).split()
     assert words[0] == "accelerate"
     port = ["--main_process_port", "0"]
-    done = subprocess.run([sys.executable, "-m", "accelerate.commands.launch", *words[2:3], *port, *words[3:], *options], capture_output=True, text=True)
+    command = [sys.executable, "-m", "accelerate.commands.launch", *words[2:3], *port, *words[3:], *options]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+def launched(tmp_path: Path, step: Stage, *options: str) -> list[str]:
+    """The lines of stdout of one that goes well."""
+    done = launch(tmp_path, step, *options)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout.split("\n")
 
@@ -61,3 +70,32 @@ def test_the_command_says_how_many_and_where() -> None:
     assert "--spec 'my job.json'" in many
     with pytest.raises(WorkbenchError, match="3 processes cannot be spread evenly over 2 hosts"):
         processes.launch_command("job.json", 3, 2)
+
+
+@pytest.mark.slow
+def test_two_processes_learn_answers_that_one_of_them_asked_for(tmp_path: Path) -> None:
+    quick = {
+        "prompts": ("demo:en",),
+        "prompt_limit": 24,
+        "copy_tasks": 0,
+        "reply_tokens": 16,
+        "steps": 2,
+        "batch_size": 1,
+        "eval_documents": 2,
+        "eval_every": 0,
+    }
+    step = Calibrate(model="demo:en-chat", instruct="demo:en-chat", device="cpu", dtype="fp32", **quick)
+    (line,) = (line for line in launched(tmp_path, step, "--json") if line)
+    two = wb.store.open_artefact(json.loads(line)["id"])
+    one = wb.run(step)
+    assert (two.path / ANSWERS).read_bytes() == (one.path / ANSWERS).read_bytes()
+    assert two.metrics["answers"] == one.metrics["answers"]
+    assert two.metrics["tokens"] == 2 * one.metrics["tokens"]
+
+
+@pytest.mark.slow
+def test_where_no_answer_is_fit_the_processes_that_wait_end_too(tmp_path: Path) -> None:
+    step = Calibrate(model="demo:en-chat", instruct="demo:en-chat", prompts=("demo:en",), prompt_limit=4, reply_tokens=1, copy_tasks=0, device="cpu")
+    done = launch(tmp_path, step)
+    assert done.returncode != 0
+    assert "None of 4 answers is fit to learn from" in done.stderr

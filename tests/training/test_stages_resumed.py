@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -75,3 +76,25 @@ def test_what_was_begun_with_other_knobs_is_not_gone_on_with(tmp_path: Path, giv
         wb.run(step, Progress(cut, work=tmp_path / "work"))
     with pytest.raises(WorkbenchError, match="lora_rank was 8, is 4"):
         wb.run(step.model_copy(update={"lora_rank": 4}), Progress(work=tmp_path / "work"))
+
+
+@pytest.mark.parametrize(("knob", "file"), [("text", ""), ("model", "generation_config.json")])
+def test_another_text_or_model_under_the_same_name_is_not_gone_on_with(tmp_path: Path, given: dict[str, str], knob: str, file: str) -> None:
+    own = {"text": tmp_path / "ru.txt", "model": tmp_path / "model"}
+    shutil.copy(given["text"], own["text"])
+    shutil.copytree(given["model"], own["model"])
+    step = find("train", "align")(model=str(own["model"]), text=str(own["text"]), **QUICK)
+
+    def cut(event: Event) -> None:
+        if event.kind == "sample" and event.data["step"] == 4:
+            raise Cut
+
+    with pytest.raises(Cut):
+        wb.run(step, Progress(cut, work=tmp_path / "work"))
+    changed = own[knob] / file
+    before = changed.read_bytes()
+    changed.write_bytes(before + b"\n")
+    with pytest.raises(WorkbenchError, match=f"The content of '{knob}' has changed since"):
+        wb.run(step, Progress(work=tmp_path / "work"))
+    changed.write_bytes(before)
+    assert wb.run(step, Progress(work=tmp_path / "work")).manifest["content_hash"] == wb.run(step).manifest["content_hash"]

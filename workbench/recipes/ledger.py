@@ -5,21 +5,17 @@ Same step, same inputs, same result: so a recipe that is run again, after a stop
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 from collections.abc import Container
 from pathlib import Path
-from typing import Any
 
-from .. import refs, store, work
+from .. import store, work
+from ..contents import fingerprint as fingerprint
 from ..errors import Stopped, WorkbenchError
 from ..progress import Progress
-from ..specs import Step, flat, knobs
+from ..specs import Step
 from ..steps import to_json
-
-SMALL = 64 << 20  # bytes; of a larger file outside the home folder size and time stand for its content, or every run would read gigabytes first
-AIDS = ("device",)  # knobs that decide where a step runs and not what comes out
 
 
 class Again:
@@ -46,15 +42,6 @@ class Again:
             self.states[name] = state
             if self.file:
                 store.write_json(self.file, self.states)
-
-
-def fingerprint(step: Step) -> str:
-    """SHA-256 of a step's spec in which every reference is replaced by what it points to: an artefact's content, a file's bytes."""
-    values = flat(step, defaults=True)
-    given = [values.get(knob.name) for knob in knobs(type(step)) if knob.ref]
-    folders = {each for value in given for each in (value if isinstance(value, (tuple, list)) else [value])}  # only a reference may name a folder
-    spec = {knob: _seen(value, folders) for knob, value in to_json(step).items() if knob not in AIDS}
-    return hashlib.sha256(json.dumps(spec, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def find(key: str) -> store.Artefact | None:
@@ -85,33 +72,3 @@ def _place(key: str, suffix: str) -> Path:
     place = store.folder().parent / "results"
     place.mkdir(exist_ok=True)
     return place / f"{key}{suffix}"
-
-
-def _seen(value: Any, folders: Container[Any]) -> Any:
-    if isinstance(value, dict):
-        return {key: _seen(each, folders) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_seen(each, folders) for each in value]
-    return _pointed(value, value in folders) if isinstance(value, str) and 0 < len(value) < 1024 and "\n" not in value else value
-
-
-def _pointed(text: str, folder: bool) -> Any:
-    """What a text stands for: an artefact, or the files of a path; else itself, as a hub id or a word does."""
-    try:
-        if store.ID.fullmatch(text) and not Path(text).exists():
-            return store.open_artefact(text).manifest.get("content_hash", text)
-        path = refs.locate(text) if text in refs.demo_names() else Path(text).expanduser()
-        wild = glob.glob(str(path), recursive=True) if glob.has_magic(text) else []  # noqa: PTH207 - Path.glob takes no absolute pattern
-        paths = [path] if path.exists() else [Path(p) for p in wild]
-        files = sorted(f for p in paths for f in (p.rglob("*") if folder and p.is_dir() else [p]) if f.is_file())
-    except (OSError, ValueError, RuntimeError, WorkbenchError):  # not a path at all; or an artefact that is gone
-        return text
-    return [text, *([f.name, *_content(f)] for f in files)] if files else text
-
-
-def _content(file: Path) -> tuple[Any, ...]:
-    about = file.stat()
-    if about.st_size > SMALL:
-        return about.st_size, about.st_mtime_ns
-    with file.open("rb") as opened:
-        return about.st_size, hashlib.file_digest(opened, "sha256").hexdigest()

@@ -78,10 +78,10 @@ def _row(journey: Journey, entry: Entry, seen: _Seen, rate: float) -> Row:
     minutes, learnt = about.minutes(step, rate), about.trained_tokens() if step.command == "train" else None
     return {
         "step": entry.name, "what": " ".join([entry.command, *(str(entry.knobs[k]) for k in ("stage", "method", "variant") if k in entry.knobs)]),
-        "state": "to run" if run else "kept", "parameters": _number(model.parameters) if model else None,
+        "state": "to run" if run else "kept", "time": None if minutes is None else "" if kept else spoken(minutes),
+        "parameters": _number(model.parameters) if model else None,
         "tokens": _number(size) if isinstance(size, float) else _number(model.rows) if model else None,
-        "trained_on": None if learnt is None else _number(learnt),
-        "time": None if minutes is None else "" if kept else spoken(minutes), "minutes": 0.0 if kept else minutes,
+        "trained_on": None if learnt is None else _number(learnt), "minutes": 0.0 if kept else minutes,
         "gigabytes": round(size.bytes / 1e9, 3) if run and isinstance(size, (Size, Text)) else None,
     }  # fmt: skip
 
@@ -150,7 +150,7 @@ class _About:
                 return None
             trained = size.computed if self.values.get("stage") == "full" else size.in_tables / size.tables
             found = START + tokens * (4 * size.computed + 2 * trained) / rate / 60
-            return min(found, self.values.get("minutes") or found)
+            return min(found, self.values.get("minutes") or found) + self._asking(rate)
         if step.command == "race":
             model, rows = self.size("model"), _rows(self.size("tokenizer"))
             if not isinstance(model, Size):
@@ -162,6 +162,13 @@ class _About:
         if not all(isinstance(each, Size) for each in sizes):
             return None
         return START * max(len(sizes), 1) + sum(2 * each.computed * self._measured() for each in sizes) / rate / 60
+
+    def _asking(self, rate: float) -> float:
+        """Minutes at most in which a calibration asks the original model, if it does: two operations for a parameter and token of a reply."""
+        size = self.size("instruct")
+        if self.values["stage"] != "calibrate" or self.given("answers") or not isinstance(size, Size):
+            return 0.0
+        return self.values["prompt_limit"] * self.values["reply_tokens"] * 2 * size.computed / rate / 60
 
     def _measured(self) -> float:
         """Tokens that an evaluation reads with one model; a long document is read in windows that overlap by half."""

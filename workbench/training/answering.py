@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .. import contents
 from ..corpus.scripts import script, script_shares
 from ..progress import Progress
 from .conversations import Messages
@@ -30,12 +34,12 @@ class Answered:
 
 def self_answers(
     model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, prompts: Sequence[Messages], *, tokens: int = 256, batch_size: int = 16, wanted: str = "prompt",
-    progress: Progress | None = None,
+    progress: Progress | None = None, keep: Path | None = None,
 ) -> Answered:  # fmt: skip
     """Greedy answers to the first turn of each conversation, in the model's own chat template, batched by length; kept in the order of the prompts.
 
     Left out are answers that are empty, cut off after `tokens`, caught in a loop, or not in the script that is `wanted`: that of the prompt
-    ("prompt"), a script's name, or "any".
+    ("prompt"), a script's name, or "any". In the file `keep` the answers are kept as they come; where it holds some, only the others are asked for.
     """
     from ..evaluation.asking import finished_replies
     from .conversations import end_ids
@@ -47,10 +51,13 @@ def self_answers(
     room = getattr(model.config.get_text_config(), "max_position_embeddings", 0) or 1 << 30
     order = sorted((n for n in range(len(ids)) if len(ids[n]) + tokens <= room), key=lambda n: len(ids[n]))
     said: dict[int, tuple[str, bool]] = {}
-    for start in range(0, len(order), batch_size):
-        progress.at(start / len(order), f"the original model answers: {start} of {len(order)}")
+    batches = Batches(keep, (ids, tokens, batch_size))
+    for number, start in enumerate(range(0, len(order), batch_size)):
         part = order[start : start + batch_size]
-        said |= zip(part, finished_replies(model, tokenizer, [ids[n] for n in part], tokens, end_ids(tokenizer)), strict=True)
+        if number == len(batches.said):
+            progress.at(start / len(order), f"the original model answers: {start} of {len(order)}")
+            batches.add(finished_replies(model, tokenizer, [ids[n] for n in part], tokens, end_ids(tokenizer)))
+        said |= zip(part, batches.said[number], strict=True)
     counts, kept = Counter(too_long=len(ids) - len(order)), []
     for n in sorted(said):
         reason = unfit(asked[n][-1]["content"], *said[n], wanted)
@@ -58,6 +65,36 @@ def self_answers(
         if not reason:
             kept.append([*asked[n], {"role": "assistant", "content": said[n][0].strip()}])
     return Answered(kept, {name: counts[name] for name in ("kept", *REASONS, "too_long")})
+
+
+class Batches:
+    """The answers so far, batch by batch: in a file a line each, of which the first says what was asked. A kill costs the batch that is being answered.
+
+    Batches stay what they were, as an answer may hang on what it was padded with: those of an asking that was cut off are those of one that was not.
+    """
+
+    def __init__(self, file: Path | None, asked: object) -> None:
+        self.file = file
+        self.said: list[list[tuple[str, bool]]] = []
+        if file is None:
+            return
+        about = contents.digest(asked).encode()
+        held = file.read_bytes() if file.is_file() else b""
+        first, *whole = held.split(b"\n")[:-1] or [b""]  # what follows the last line break is half a line
+        if first == about:
+            self.said = [[(text, ended) for text, ended in json.loads(line)] for line in whole]
+            os.truncate(file, held.rfind(b"\n") + 1)
+        else:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(about + b"\n")
+
+    def add(self, answers: list[tuple[str, bool]]) -> None:
+        self.said.append(answers)
+        if self.file:
+            with self.file.open("ab") as file:
+                file.write(json.dumps(answers).encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
 
 
 def opening(messages: Messages) -> Messages:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from .. import refs
+from .. import contents, processes, refs, store
 from ..errors import WorkbenchError
 from ..progress import Progress
 from ..specs import ArtefactRef, ModelRef, TextRef, command_line
@@ -21,7 +23,10 @@ from .instruct import OnChats
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
+    from .answering import Answered
     from .feeds import Data
+
+ASKED, COUNTS = "asked.jsonl", "answers.json"  # answers as they come, and how many were kept and left out once all are there
 
 
 class Calibrate(OnChats):
@@ -58,13 +63,15 @@ class Calibrate(OnChats):
         both = [*kept, *copies]
         random.Random(f"{self.seed}:calibrate").shuffle(both)
         mixed = Conversations([both], self.seed)
-        feed = feeds.checked(feeds.chats_feed(tokens, mixed.train, self.block, f"{self.seed}:calibrate"), self.block)
+        feed = feeds.checked(feeds.chats_feed(tokens, mixed.train, self.block, self.seed, "calibrate"), self.block)
         said = [*few, *filter(None, [self.too_long(tokens, "the answers", mixed.train)])]
         found = {"answers": counts, "copies": len(copies), **self._control()}
         return feeds.Data([feed], self.measured(), {"target": self.asked(tokens, mixed)}, found, said, kept)
 
     def keep(self, data: Data, out: Path) -> dict[str, Any]:
         _write(data.kept, out / ANSWERS)
+        if processes.count() > 1 and processes.main():  # all have learnt from them by now
+            shutil.rmtree(self._shared(), ignore_errors=True)
         return {}
 
     def prompts_asked(self) -> int:
@@ -82,38 +89,48 @@ class Calibrate(OnChats):
         return list(opened.train), {"kept": opened.count}
 
     def _asked(self, progress: Progress) -> tuple[list[Messages], dict[str, int]]:
-        """The original's answers; asked once, also where the step is stopped and gone on with."""
+        """The original's answers; asked once, by the first of several processes, and also where the step is stopped or killed and gone on with."""
+        if not self.instruct or not self.prompts:
+            raise WorkbenchError("train --stage calibrate needs 'instruct' and 'prompts' to ask the original model, or 'answers' of an earlier calibration.")
+        room = progress.work or (self._shared() if processes.count() > 1 else None)
+        while room and not processes.main() and not (room / ANSWERS).is_file():
+            progress.at(0, "the first process asks the original model")
+            time.sleep(0.2)  # not a barrier, which gives up after minutes: asking can take hours
+        if not room:
+            found = self._ask(progress, None)
+            return found.kept, found.counts
+        if not (room / ANSWERS).is_file():
+            found = self._ask(progress, room / ASKED)
+            store.write_json(room / COUNTS, found.counts)
+            _write(found.kept, room / ANSWERS)
+            (room / ASKED).unlink()
+        counts = json.loads((room / COUNTS).read_text(encoding="utf-8"))
+        return list(Conversations([str(room / ANSWERS)], self.seed, held_out=0.0).train), counts
+
+    def _shared(self) -> Path:
+        """Where several processes find the answers if no folder is kept to go on from; under a name that another step cannot have."""
+        return store.home() / "cache" / "answers" / contents.fingerprint(self)
+
+    def _ask(self, progress: Progress, keep: Path | None) -> Answered:
         from ..models import open_model
         from .answering import self_answers
 
-        if not self.instruct or not self.prompts:
-            raise WorkbenchError("train --stage calibrate needs 'instruct' and 'prompts' to ask the original model, or 'answers' of an earlier calibration.")
-        earlier = progress.work / ANSWERS if progress.work else None
-        if earlier and earlier.is_file():
-            saved = json.loads(earlier.with_suffix(".json").read_text(encoding="utf-8"))
-            return list(Conversations([str(earlier)], self.seed, held_out=0.0).train), saved
         prompts = Conversations(self.prompts, self.seed, held_out=0.0, replied=False).train.take(self.prompts_asked())
         progress.at(0, "loading the original model")
         model, tokenizer = open_model(self.instruct, self.device, self.dtype)
         if not tokenizer.chat_template:
             raise WorkbenchError(f"{self.instruct} has no chat template, so it cannot be asked; give the original chat model.")
         found = self_answers(
-            model, tokenizer, prompts, tokens=self.reply_tokens, batch_size=self.ask_batch, wanted=self.reply_script, progress=progress
+            model, tokenizer, prompts, tokens=self.reply_tokens, batch_size=self.ask_batch, wanted=self.reply_script, progress=progress, keep=keep
         )  # fmt: skip
         if not found.kept:
             reasons = ", ".join(f"{count} {reason.replace('_', ' ')}" for reason, count in found.counts.items() if count)
             raise WorkbenchError(f"None of {len(prompts)} answers is fit to learn from ({reasons}); give other prompts, more --reply-tokens or another script.")
-        if earlier:
-            from ..store import write_json
-
-            earlier.parent.mkdir(parents=True, exist_ok=True)
-            write_json(earlier.with_suffix(".json"), found.counts)
-            _write(found.kept, earlier)
-        return found.kept, found.counts
+        return found
 
 
 def _write(conversations: list[Messages], path: Path) -> None:
     """As messages, one conversation a line; whole or not at all."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")  # several processes may do so
+    part = path.with_name(f".{path.name}.{os.getpid()}")
     part.write_text("".join(json.dumps({"messages": each}, ensure_ascii=False) + "\n" for each in conversations), encoding="utf-8")
     part.replace(path)

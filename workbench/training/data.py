@@ -200,6 +200,20 @@ def collate(blocks: Sequence[Block]) -> dict[str, torch.Tensor]:
     return {key: torch.tensor([block[key] for block in blocks]) for key in blocks[0]}
 
 
+def padded(batch: Mapping[str, torch.Tensor]) -> int:
+    """The tokens of a collated batch that fill up its blocks: from the last document's beginning to the end of a block, where nothing is learnt of it
+    and it is one token over and over. A block without positions has none."""
+    import torch
+
+    if "position_ids" not in batch:
+        return 0
+    places = torch.arange(batch["input_ids"].shape[1], device=batch["input_ids"].device)
+    start = torch.where(batch["position_ids"] == 0, places, 0).amax(dim=1, keepdim=True)
+    filling = (batch["labels"] == IGNORE) & (batch["input_ids"] == batch["input_ids"][:, -1:])
+    gap = (filling | (places < start)).all(dim=1, keepdim=True)
+    return int(((places >= start) & gap).sum())
+
+
 def stream(make: Callable[[], Iterator[Any]]) -> torch.utils.data.IterableDataset:
     """An iterable dataset that begins anew whenever it is iterated."""
     from torch.utils.data import IterableDataset

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from .fitting import Settings
 
 UNGATED = {"gpt2", "gpt_neo", "gpt_neox", "gptj", "opt", "bloom", "phi", "falcon", "mpt"}  # two matrices in the feed-forward part instead of three
+LAYER = 2e-3  # seconds that a layer takes for one token however small it is: 1 to 4 ms on GPUs and busy processors, for what the library does around it
 EFFICIENCY = {"cpu": 0.8, "cuda": 0.4, "mps": 0.4}  # of bare products that a whole step reaches
 
 
@@ -73,6 +75,7 @@ class Estimate:
     tokens: int
     device: str = "cpu"
     loaded: int = 0  # of the weights, already in memory
+    asking: float = 0.0  # of the seconds: those in which another model is asked first
 
     def check(self, free: int | None = None) -> Estimate:
         """Itself. Raises WorkbenchError with the numbers where the peak is more than the device has free (asked for unless given), in bytes."""
@@ -80,10 +83,10 @@ class Estimate:
         if self.peak - self.loaded <= free:
             return self
         parts = ("weights", "gradients", "optimizer", "activations", "logits")
-        listed = ", ".join(f"{name} {_size(getattr(self, name))}" for name in parts)
+        listed = ", ".join(f"{name} {spoken_size(getattr(self, name))}" for name in parts)
         raise WorkbenchError(
-            f"This training needs {_size(self.peak - self.loaded)} more memory ({listed}) and {self.device} has {_size(free)} free; take a smaller batch "
-            "with more accumulation, shorter blocks, gradient checkpointing, train less of the model, or spread it over several devices."
+            f"This training needs {spoken_size(self.peak - self.loaded)} more memory ({listed}) and {self.device} has {spoken_size(free)} free; take a "
+            "smaller batch with more accumulation, shorter blocks, gradient checkpointing, train less of the model, or spread it over several devices."
         )
 
 
@@ -192,5 +195,19 @@ def _seconds(shape: Shape, whole: bool, tables: int, settings: Settings, block: 
     return settings.steps * settings.accumulate * settings.batch_size * block * passes / rate
 
 
-def _size(count: int) -> str:
+def asking_seconds(shape: Shape, prompts: int, tokens: int, batch: int, settings: Settings) -> float:
+    """What greedy answers of so many tokens each take, batch by batch; most end earlier. Of a small model the products are the least part of a step."""
+    import torch
+
+    from .probing import multiply_adds_per_second, training_format
+
+    place = devices.pick(settings.device)
+    half = training_format(settings.dtype, place) != torch.float32
+    rate = multiply_adds_per_second("bf16" if half else "fp32", str(place)) * EFFICIENCY.get(place.type, 0.4)
+    step = shape.layers * LAYER + batch * (shape.body + shape.vocabulary * shape.width) / rate
+    return math.ceil(prompts / batch) * tokens * step
+
+
+def spoken_size(count: int) -> str:
+    """310 MiB, 12.0 GiB."""
     return f"{count / 2**30:.1f} GiB" if count >= 2**29 else f"{count / 2**20:.0f} MiB"

@@ -6,11 +6,12 @@ import math
 import random
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..errors import WorkbenchError
+from .caching import Encoded, key_of
 from .data import IGNORE, Block, Document, Refused, chats, encode, mix, pack, plain, repeat, shuffled, start_ids
 
 if TYPE_CHECKING:
@@ -53,13 +54,17 @@ class Data:
     kept: list[Any] = field(default_factory=list)
 
 
-def text_feed(tokenizer: PreTrainedTokenizerFast, text: Iterable[str], number: int, seed: int, share: float = 1.0) -> Feed:
-    """Running text; `number` tells its order from that of the others."""
-    return Feed(repr(text), lambda epoch: plain(tokenizer, shuffled(text, f"{seed}:{number}:{epoch}")), share)
+def text_feed(tokenizer: PreTrainedTokenizerFast, text: Iterable[str], number: int, seed: int, share: float = 1.0, references: Sequence[str] = ()) -> Feed:
+    """Running text; `number` tells its order from that of the others. `references`: what the text was opened from, to keep it encoded."""
+    encoded = Encoded(text, partial(plain, tokenizer), False, key_of(references, seed, tokenizer))
+    return Feed(repr(text), lambda epoch: encoded.documents(f"{seed}:{number}:{epoch}"), share)
 
 
 def pairs_feed(tokenizer: PreTrainedTokenizerFast, pairs: Any, template: str, seed: int, share: float = 1.0) -> Feed:
-    """Sentence pairs of an opened parallel text, either language first as the seed decides, each ended by EOS and kept whole."""
+    """Sentence pairs of an opened parallel text, either language first as the seed decides, each ended by EOS and kept whole.
+
+    They are encoded anew in every pass: which side comes first is drawn anew, so half of what one pass could keep is not what the next one wants.
+    """
     if tokenizer.eos_token_id is None:
         raise WorkbenchError("This tokenizer has no end-of-text token, by which a pair must end; choose one that has.")
 
@@ -79,16 +84,21 @@ def paired(template: str, first: tuple[str, str], second: tuple[str, str]) -> st
     return re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], match[0]), template)
 
 
-def chats_feed(tokenizer: PreTrainedTokenizerFast, conversations: Iterable[Any], block: int, seed: str, share: float = 1.0) -> Feed:
+def chats_feed(
+    tokenizer: PreTrainedTokenizerFast, conversations: Iterable[Any], block: int, seed: int, name: str, share: float = 1.0, references: Sequence[str] = ()
+) -> Feed:
     """Conversations, loss on the replies only; one whose replies begin behind the block's end teaches nothing and is left out, as is one that the template
-    does not take."""
+    does not take. `name` tells their order from that of others, `references` as for text."""
 
-    def read(epoch: int) -> Iterator[Document]:
-        for conversation in shuffled(conversations, f"{seed}:{epoch}"):
-            with suppress(Refused):
-                yield from (d for d in chats(tokenizer, [conversation]) if teaches(d, block))
+    def encode(given: Iterable[Any]) -> Iterator[Document | None]:
+        for conversation in given:
+            try:
+                yield next(chats(tokenizer, [conversation]))
+            except Refused:
+                yield None
 
-    return Feed(repr(conversations), read, share)
+    encoded = Encoded(conversations, encode, True, key_of(references, seed, tokenizer, chat=True))
+    return Feed(repr(conversations), lambda epoch: (d for d in encoded.documents(f"{seed}:{name}:{epoch}") if teaches(d, block)), share)
 
 
 def teaches(document: Document, block: int) -> bool:

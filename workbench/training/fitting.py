@@ -52,13 +52,17 @@ class Settings:
 
 @dataclass(frozen=True)
 class Fit:
-    """What training did: `ended` says whether by its steps, its minutes or the user; `rows` is the loss curve."""
+    """What training did: `ended` says whether by its steps, its minutes or the user; `rows` is the loss curve.
+
+    `tokens` are all, padding among them; `speed` is tokens a second of training alone, without padding, looks and checkpoints, of all processes together.
+    """
 
     steps: int
     tokens: int
     seconds: float
     ended: Literal["steps", "minutes", "stop"]
     rows: list[dict[str, float]] = field(default_factory=list)
+    speed: float | None = None
 
     @property
     def loss(self) -> float:
@@ -112,7 +116,7 @@ def fit(
         model.train(training)
         if use_cache is not None:  # Trainer switches it off for good, and packing needs it off
             model.config.use_cache = use_cache
-    return Fit(report.step, report.tokens, round(report.seconds, 2), report.ended, report.rows)
+    return Fit(report.step, report.tokens, round(report.seconds, 2), report.ended, report.rows, report.speed)
 
 
 def _format(settings: Settings) -> str:

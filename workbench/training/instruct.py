@@ -128,9 +128,10 @@ class Instruct(OnChats):
         source = self.source_share if "source" in opened else 0.0
         repeats = (1 - source) * len(copies) / (len(copies) + opened["target"].count)
         shares = {"target": 1 - source - repeats, "source": source}
-        made = [feeds.chats_feed(tokens, each.train, self.block, f"{self.seed}:{name}", shares[name]) for name, each in opened.items()]
+        given = {"target": self.instructions, "source": self.source_instructions}
+        made = [feeds.chats_feed(tokens, each.train, self.block, self.seed, name, shares[name], given[name]) for name, each in opened.items()]
         if copies:
-            made.append(feeds.chats_feed(tokens, copies, self.block, f"{self.seed}:copies", repeats))
+            made.append(feeds.chats_feed(tokens, copies, self.block, self.seed, "copies", repeats))
         for each in opened.values():
             if each.skipped:
                 said.append(f"{each.skipped} rows of {each.name} are no conversation and are left out; the first is {each.first_skipped}.")

@@ -114,7 +114,8 @@ def train(stage: Stage, out: Path, progress: Progress) -> dict[str, Any]:
     rows = stage.trained_rows()
     return {
         "bits_per_byte": {name: {"before": before[name], "after": after.get(name)} for name in before}, "loss": done.rows, "steps": done.steps,
-        "tokens": done.tokens, "seconds": done.seconds, "ended": done.ended, "rows_trained": len(rows) if rows is not None else ready.source.shape[0],
+        "tokens": done.tokens, "seconds": done.seconds, "tokens_per_second": done.speed, "ended": done.ended,
+        "rows_trained": len(rows) if rows is not None else ready.source.shape[0],
         **({"layers_trained": len(learner.body)} if learner.body else {}), **ready.data.found, **stage.keep(ready.data, out), "warnings": watch.warnings,
     }  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -12,6 +13,7 @@ from ..progress import Progress
 from .base import Stage
 from .calibrate import Calibrate
 from .data import IGNORE, Block
+from .foreseeing import outlook
 from .instruct import Instruct
 from .stages import Align, Full, Monolingual
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
     from ..vocab import Vocabulary
+    from .running import Opened
 
 SHOWN = 8  # rows of a preview
 ASKED = 8  # prompts that a preview of a calibration has answered
@@ -64,7 +67,18 @@ def first_batch(stage: Stage, progress: Progress | None = None) -> Batch:
     names, found = Vocabulary(ready.tokens), list(islice(reading(stage, ready)(), stage.batch_size))
     documents = [seen for n, block in enumerate(found) for seen in _documents(block, n, ready.tokens, names)]
     total = sum(len(block["input_ids"]) for block in found)
-    return Batch(documents, total, total - sum(len(seen.ids) for seen in documents), sum(sum(seen.learnt) for seen in documents), ready.steps, ready.cautions)
+    return Batch(
+        documents, total, total - sum(len(seen.ids) for seen in documents), sum(sum(seen.learnt) for seen in documents), _steps(stage, ready), ready.cautions
+    )
+
+
+def _steps(stage: Stage, ready: Opened) -> int:
+    """The steps of the stage itself: where it passes over answers, a preview has seen only a few of them."""
+    if not isinstance(stage, PreviewCalibrate) or stage.answers or not stage.epochs:
+        return ready.steps
+    counts, copies = ready.data.found["answers"], ready.data.found["copies"]
+    whole = counts["kept"] * stage.prompt_limit / sum(counts.values()) + copies
+    return min(math.ceil(ready.steps * whole / (counts["kept"] + copies)), stage.steps)
 
 
 def _documents(block: Block, number: int, tokens: PreTrainedTokenizerFast, names: Vocabulary) -> Iterator[Seen]:
@@ -84,16 +98,18 @@ class Preview:
     heavy: ClassVar[bool] = False
 
     def run(self: Any, out: Path, progress: Progress) -> dict[str, Any]:
-        found = first_batch(self, progress)
-        for said in found.warnings:
+        found = first_batch(self, Progress(progress.sink, progress.stopping))  # no folder: a calibration would go on from the few answers asked here
+        estimate, doubts = outlook(self, found.steps)
+        warnings = [*found.warnings, *doubts]
+        for said in warnings:
             progress.warn(said)
         rows = [
             {"block": seen.block, "tokens": len(seen.ids), "learnt": sum(seen.learnt), "sees": seen.text.replace("\n", "⏎"), "learns": "".join(_learnt(seen))}
             for seen in found.documents[:SHOWN]
         ]
         return {
-            "steps": found.steps, "documents": len(found.documents), "tokens": found.tokens, "padding": found.padding, "learnt": found.learnt, "rows": rows,
-            "warnings": found.warnings,
+            "estimate": estimate, "steps": found.steps, "documents": len(found.documents), "tokens": found.tokens, "padding": found.padding,
+            "learnt": found.learnt, "rows": rows, "warnings": warnings,
         }  # fmt: skip
 
 

@@ -57,7 +57,8 @@ class OnText(Stage):
         if self.pairs:
             pairs = corpus.open_parallel(self.pairs, seed=self.seed)
             made.append(feeds.pairs_feed(tokens, pairs, self.pair_template, self.seed, (1 - source_share) * pairs_share))
-        made += [feeds.text_feed(tokens, text.train, n, self.seed, share) for n, (text, share) in enumerate(texts.values()) if share]
+        given = {"target": self.text, "source": self.source_text}
+        made += [feeds.text_feed(tokens, text.train, n, self.seed, share, [given[name]]) for n, (name, (text, share)) in enumerate(texts.items()) if share]
         made = [feeds.checked(feed, self.block) for feed in (made[1:] + made[:1] if self.text and self.pairs else made)]
         held_out = {}
         if self.pairs:

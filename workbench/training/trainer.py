@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import Dataset, IterableDataset, SequentialSampler
 from transformers import PreTrainedModel, PrinterCallback, Trainer, TrainingArguments
 
-from .. import devices, processes
+from .. import devices
 from ..errors import RunFailed
 from . import resuming
 from .fitting import Groups, Settings, rate
@@ -30,7 +30,7 @@ class Scheduled(Trainer):
         super().__init__(callbacks=[report], **given)
 
     def training_step(self, model: Any, inputs: dict[str, Any], num_items_in_batch: Any = None) -> torch.Tensor:
-        self.report.tokens += inputs["input_ids"].numel() * processes.count()
+        self.report.read(inputs)
         loss = super().training_step(model, inputs, num_items_in_batch)
         self.report.heed(loss)
         return loss
@@ -66,7 +66,7 @@ class Scheduled(Trainer):
         if not all(bool(torch.isfinite(p).all()) for p in trained):
             raise RunFailed(f"Weights became NaN or infinite at step {self.report.step}; lower the learning rate and run it again.{self.report.kept()}")
         size = sum(3 * p.numel() * p.element_size() for p in trained)  # each with two states of the optimizer
-        with resuming.writing(self.report.work, self.report.step, self.report.so_far(), size) as room:
+        with self.report.beside(), resuming.writing(self.report.work, self.report.step, self.report.so_far(), size) as room:
             self.room = str(room)
             try:
                 super()._save_checkpoint(model, trial)

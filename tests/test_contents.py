@@ -1,0 +1,90 @@
+"""What references point to, as hashes: they change with the content and with nothing else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import tiny
+
+import workbench as wb
+from workbench import contents
+from workbench.contents import by_knob, fingerprint
+from workbench.steps import find
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    (tmp_path / "ru.txt").write_text("\n".join(f"дом {n}" for n in range(60)), encoding="utf-8")
+    return tmp_path / "ru.txt"
+
+
+def test_a_knob_s_hash_is_that_of_what_lies_there(tmp_path: Path, text: Path) -> None:
+    model = tiny.folder(tmp_path / "model")
+    step = find("train", "align")(model=str(model), text=str(text))
+    first = by_knob(step)
+    assert set(first) == {"model", "text"}
+    os.utime(text, (1, 1))
+    assert by_knob(step) == first, "a file that was only touched is as it was"
+    text.write_text(text.read_text(encoding="utf-8").replace("дом 7", "дым 7"), encoding="utf-8")
+    second = by_knob(step)
+    assert {name for name in first if first[name] != second[name]} == {"text"}
+    (model / "generation_config.json").unlink()
+    assert {name for name in first if second[name] != by_knob(step)[name]} == {"model"}
+    assert by_knob(step.model_copy(update={"steps": 7, "device": "cpu"})) == by_knob(step), "knobs that point to nothing do not matter"
+
+
+def test_what_is_not_here_has_no_hash_and_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contents, "_hash", lambda file: pytest.fail(f"{file} was read"))
+    assert by_knob(find("train", "align")(model="some-lab/base", text="demo:ru", source_text="hf:some/set")) == {}
+
+
+def test_lists_artefacts_and_the_options_of_a_method_are_followed(tmp_path: Path, text: Path) -> None:
+    other = tmp_path / "b.txt"
+    other.write_text(text.read_text(encoding="utf-8"), encoding="utf-8")
+    made = wb.run(wb.corpus.Corpus(source=(str(text), str(other))))
+    assert set(by_knob(made.step)) == {"source"}
+    first = by_knob(made.step)
+    other.unlink()
+    assert by_knob(made.step) != first
+    assert contents.pointed(made.id) == made.manifest["content_hash"]
+    donor = tiny.folder(tmp_path / "donor")
+    step = wb.transfer.Transfer(model="demo:en-base", tokenizer=str(donor), method=wb.transfer.Salt(donor=str(donor)))
+    assert set(by_knob(step)) == {"model", "tokenizer", "donor"}
+
+
+@pytest.mark.parametrize(("small", "much"), [(10, 1 << 30), (1 << 30, 10)])
+def test_of_large_files_size_and_time_stand_for_the_content(text: Path, monkeypatch: pytest.MonkeyPatch, small: int, much: int) -> None:
+    monkeypatch.setattr(contents, "SMALL", small)
+    monkeypatch.setattr(contents, "MUCH", much)
+    monkeypatch.setattr(contents, "_hash", lambda file: pytest.fail(f"{file} was read"))
+    first = contents.pointed(str(text))
+    assert contents.pointed(str(text)) == first
+    os.utime(text, (1, 1))
+    assert contents.pointed(str(text)) != first
+
+
+def test_a_file_that_may_not_be_read_is_left_to_the_step(text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(file: Path) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(contents, "_hash", refused)
+    assert contents.pointed(str(text)) == str(text)
+
+
+def test_sizes_are_those_of_the_files(tmp_path: Path, text: Path) -> None:
+    assert contents.size(str(text)) == text.stat().st_size
+    assert contents.size(str(tmp_path / "*.txt")) == text.stat().st_size
+    assert contents.size("hf:some/set") is contents.size("demo:ru") is contents.size("corpus-12345678") is None
+    made = wb.run(wb.corpus.Corpus(source=(str(text),)))
+    assert contents.size(made.id) == sum(f.stat().st_size for f in made.path.iterdir() if f.name != "manifest.json")
+
+
+def test_a_step_s_fingerprint_follows_what_it_reads_and_not_where_it_runs(text: Path) -> None:
+    step = find("train", "align")(model="demo:en-base", text=str(text))
+    first = fingerprint(step)
+    assert fingerprint(step.model_copy(update={"device": "cpu"})) == first
+    assert fingerprint(step.model_copy(update={"seed": 1})) != first
+    text.write_text("other", encoding="utf-8")
+    assert fingerprint(step) != first

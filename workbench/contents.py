@@ -1,0 +1,91 @@
+"""What the references of a step point to, as hashes: a result is found again by them, and a step that goes on notices another text or model."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+from collections.abc import Container
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+from . import refs, store
+from .errors import WorkbenchError
+from .specs import Step, flat, knobs
+from .steps import to_json
+
+SMALL = 64 << 20  # bytes; of a larger file outside the home folder size and time stand for its content, or every run would read gigabytes first
+MUCH = 1 << 30  # bytes read of one reference at most; of the files that follow, size and time
+AIDS = ("device",)  # knobs that decide where a step runs and not what comes out
+
+
+def fingerprint(step: Step) -> str:
+    """SHA-256 of a step's spec in which every reference is replaced by what it points to: an artefact's content, a file's bytes."""
+    values = flat(step, defaults=True)
+    given = [values.get(knob.name) for knob in knobs(type(step)) if knob.ref]
+    folders = {each for value in given for each in (value if isinstance(value, (tuple, list)) else [value])}  # only a reference may name a folder
+    return digest({knob: _seen(value, folders) for knob, value in to_json(step).items() if knob not in AIDS})
+
+
+def by_knob(step: Step) -> dict[str, str]:
+    """SHA-256 of what each knob points to. A knob that names nothing whose content lies here (a hub id, a text of the demo, a number) is left out."""
+    spec, found = to_json(step), {}
+    for knob in knobs(type(step)):
+        value = reduce(lambda part, name: part.get(name) if isinstance(part, dict) else None, knob.path, spec)
+        if value and knob.type is str and not knob.choices and knob.name not in AIDS:
+            folders = (value if isinstance(value, list) else [value]) if knob.ref else ()
+            if (seen := _seen(value, folders)) != value:
+                found[knob.name] = digest(seen)
+    return found
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of anything that is JSON."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def pointed(text: str, folder: bool = True) -> Any:
+    """What a text stands for: an artefact, or the files of a path (of a folder only if that may be one); else itself, as a hub id or a word does."""
+    try:
+        if store.ID.fullmatch(text) and not Path(text).exists():
+            return store.open_artefact(text).manifest.get("content_hash", text)
+        left, found = MUCH, []
+        for file in _files(text, folder):
+            about = file.stat()
+            whole = about.st_size <= min(SMALL, left)
+            left -= about.st_size if whole else 0
+            found.append([file.name, about.st_size, _hash(file) if whole else about.st_mtime_ns])
+    except (OSError, ValueError, RuntimeError, WorkbenchError):  # not a path at all, or not to be read; or an artefact that is gone
+        return text
+    return [text, *found] if found else text
+
+
+def size(text: str) -> int | None:
+    """Bytes of what a text points to; None where it points to nothing here."""
+    try:
+        if store.ID.fullmatch(text) and not Path(text).exists():
+            return sum(file["bytes"] for file in store.open_artefact(text).manifest["files"].values())
+        return sum(file.stat().st_size for file in files) if (files := _files(text, True)) else None
+    except (OSError, ValueError, RuntimeError, WorkbenchError):
+        return None
+
+
+def _seen(value: Any, folders: Container[Any]) -> Any:
+    if isinstance(value, dict):
+        return {key: _seen(each, folders) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_seen(each, folders) for each in value]
+    return pointed(value, value in folders) if isinstance(value, str) and 0 < len(value) < 1024 and "\n" not in value else value
+
+
+def _files(text: str, folder: bool) -> list[Path]:
+    path = refs.locate(text) if text in refs.demo_names() else Path(text).expanduser()
+    wild = glob.glob(str(path), recursive=True) if glob.has_magic(text) else []  # noqa: PTH207 - Path.glob takes no absolute pattern
+    paths = [path] if path.exists() else [Path(p) for p in wild]
+    return sorted(f for p in paths for f in (p.rglob("*") if folder and p.is_dir() else [p]) if f.is_file())
+
+
+def _hash(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
