@@ -111,6 +111,16 @@ def test_table_lines_up() -> None:
     assert lines[2].split() == ["22", "–", "–"]
 
 
+def test_a_few_models_with_many_measures_are_shown_whole() -> None:
+    rows = [{"model": f"m{n}", **{f"measure_{k}": n + k / 100 for k in range(12)}} for n in range(3)]
+    said = "\n".join(lines({"rows": rows}))
+    assert said.split("\n")[0].split() == ["m0", "m1", "m2"]
+    assert all(f"{row[f'measure_{k}']:.4g}" in said for row in rows for k in range(12))
+    assert "see --json" not in said
+    twice = "\n".join(lines({"rows": [*rows, rows[0]]}))  # a model with several rows is no column
+    assert "see --json" in twice
+
+
 def test_a_wide_table_is_cut_to_what_fits_a_terminal() -> None:
     row = {"p95": 1, "tokenizer": "/a/b/x.model", "tokens_per_word": 2.34567, "parity": None, "text": "demo:ru", **dict.fromkeys("abcdefgh", 1)}
     head, first, *rest = "\n".join(lines({"rows": [row] * 41})).splitlines()

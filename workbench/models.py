@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,5 +27,20 @@ def open_model(reference: str | Path, device: str = "auto", dtype: str = "auto")
     tokenizer = load(place)
     Checkpoint.open(place).check_fits(max(tokenizer.get_vocab().values()) + 1)
     where = devices.pick(device)
-    model = AutoModelForCausalLM.from_pretrained(place, dtype=devices.number_format(dtype, where), use_safetensors=True, trust_remote_code=False)
+    with _without_bars():
+        model = AutoModelForCausalLM.from_pretrained(place, dtype=devices.number_format(dtype, where), use_safetensors=True, trust_remote_code=False)
     return model.to(where).eval(), tokenizer
+
+
+@contextmanager
+def _without_bars() -> Iterator[None]:
+    """transformers draws a bar for every model that it loads: thirteen of them in a recipe, between the lines of the terminal and of a notebook."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()

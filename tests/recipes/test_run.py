@@ -32,6 +32,7 @@ def test_a_recipe_makes_what_its_steps_make_and_reports_what_it_is_asked_to(jour
     fractions = [e.fraction for e in seen if e.fraction is not None]
     assert fractions == sorted(fractions)
     assert 0 <= fractions[0] <= fractions[-1] <= 1
+    assert list(dict.fromkeys(e.message.partition(": ")[0] for e in seen if e.kind == "progress" and e.message)) == STEPS  # each says which step it is about
     assert [row["model"] for row in made.metrics["rows"]] == ["base", "start"]
     assert all(row["bits_per_byte target"] == row["bits_per_byte source"] > 0 for row in made.metrics["rows"])
 
@@ -123,7 +124,7 @@ def test_a_training_that_is_stopped_is_no_result(journey: Any, monkeypatch: pyte
         if event.kind == "metric" and "loss" in event.data:
             stop.append(event)
 
-    with pytest.raises(Stopped):
+    with pytest.raises(Stopped, match="Stopped in adapted"):
         wb.run(Recipe(recipe=str(journey)), wb.Progress(sink, lambda: bool(stop)))
     made = wb.run(Recipe(recipe=str(journey))).metrics
     assert made["kept"] == ["longer", "start"]

@@ -19,7 +19,7 @@ from workbench.specs import flat, knobs
 from workbench.training import presets
 from workbench.training.estimating import Estimate
 from workbench.training.seeing import Batch, Seen
-from workbench.ui import snapshots, status
+from workbench.ui import chain, snapshots, status
 from workbench.ui.chain import Chain
 from workbench.ui.panel import Snapshot
 from workbench.ui.training import batch, cards, comparing, curves, journeys, measure, stageform
@@ -99,6 +99,16 @@ def test_a_stage_goes_on_from_what_the_journey_has() -> None:
     assert not cards.lacking("align", "t", now)
 
 
+def test_a_control_is_not_what_the_journey_goes_on_from(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def made(number: int, model: str, **metrics: object) -> store.Artefact:
+        manifest = {"created": number, "metrics": metrics, "spec": {"step": "train", "stage": "calibrate", "model": model}}
+        return store.Artefact(f"model-0000000{number}", "model", home, manifest)
+
+    found = [made(2, "demo:en-chat", is_control=True), made(1, "demo:en-base", answers=3)]  # newest first
+    monkeypatch.setattr(store, "artefacts", lambda *_: found)
+    assert chain.current().trained == "model-00000001"
+
+
 @given(st.integers(1, 2**40), st.integers(0, 2**40))
 def test_an_estimate_fits_or_is_refused_with_numbers(peak: int, free: int) -> None:
     made = Estimate(1, 2, 3, 4, 5, peak, 60.0, 100)
@@ -167,6 +177,7 @@ def test_trainings_are_compared_by_the_knobs_that_differ(home: Path) -> None:
     first = job(1, ("metric", {"step": 0, "bits_per_byte_target": 3.0}), ("done", {"metrics": metrics}), stage="align", model="<m>", steps=20, block=8)
     second = job(2, ("metric", {"step": 0, "bits_per_byte_target": 3.0}), stage="full", model="<m>", steps=40, block=8)
     found = comparing.compare([first, second.id])
+    assert "Choose the trainings" in comparing.nothing()
     assert [row["knob"] for row in found.differences] == ["steps"]
     assert found.curves["bits_per_byte_target"]["align 0001"] == [(0, 3.0), (20, 2.0)]
     assert (found.rows[0]["target after"], found.rows[0]["tokens/s"], found.rows[1]["steps"]) == (2.0, 25, 0)
@@ -176,6 +187,32 @@ def test_trainings_are_compared_by_the_knobs_that_differ(home: Path) -> None:
     assert "a keeps most" in comparing.verdict([{"run": "a", "target after": 2.0, "source after": 1.0}, better], [{"knob": "steps"}])
     with pytest.raises(WorkbenchError, match="no training"):
         comparing.compare([job(3, step="race")])
+
+
+def ended(run: str, target: float, text: str = "t: 10 documents") -> dict[str, object]:
+    return {"run": run, "target after": target, "target measured on": text, "source after": 1.0, "source measured on": "s: 10 documents"}
+
+
+def test_the_best_is_named_only_among_trainings_measured_on_the_same_text() -> None:
+    alike = comparing.verdict([ended("a", 2.0), ended("b", 1.0)], [{"knob": "steps"}])
+    assert "b ends best" in alike
+    assert "cannot be compared" not in alike
+    unlike = comparing.verdict([ended("a", 2.0), ended("b", 1.0, "other: 10 documents")], [{"knob": "text"}])
+    assert "ends best" not in unlike
+    assert "same target text" in unlike
+    assert "keeps most" in unlike  # in the source language they are alike
+    mixed = comparing.verdict([ended("a", 2.0), ended("b", 3.0), ended("c", 1.0, "other: 10 documents")], [{"knob": "text"}])
+    assert "Of the 2 measured on t: 10 documents, a ends best" in mixed
+
+
+def test_what_a_training_was_measured_on_is_its_text_or_else_its_pairs(home: Path) -> None:
+    bits = {"steps": 2, "bits_per_byte": {side: {"before": 2.0, "after": 1.0} for side in ("target", "source")}}
+    spec = {"stage": "align", "model": "m", "eval_documents": 10, "block": 64}
+    both = job(1, ("done", {"metrics": bits}), **spec, text="demo:ru", source_text="demo:en")
+    pairs = job(2, ("done", {"metrics": bits}), **spec, pairs="demo:en-ru")
+    first, second = comparing.compare([both, pairs]).rows
+    assert (first["target measured on"], first["source measured on"]) == tuple(f"demo:{n}: 10 documents, 64 tokens at a time" for n in ("ru", "en"))
+    assert second["target measured on"] == second["source measured on"] == "demo:en-ru: 10 documents, 64 tokens at a time"
 
 
 def test_the_curves_of_a_training_end_with_its_last_measurement() -> None:

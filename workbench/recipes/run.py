@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any, ClassVar
@@ -9,7 +10,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from .. import store
-from ..errors import WorkbenchError
+from ..errors import Stopped, WorkbenchError
 from ..progress import Progress
 from ..specs import Step
 from . import building, ledger, planning, tabling
@@ -81,14 +82,17 @@ class Recipe(Step):
         kept: list[str] = []
         done, total = 0.0, sum(entry.weight for entry in journey.entries.values())
         for name, entry in journey.entries.items():
-            part = progress.part(done / total, (done + entry.weight) / total)
-            part.at(0, f"{name}: {entry.command}")
+            part = _named(progress.part(done / total, (done + entry.weight) / total), name)
             step = building.step_of(entry, {n: a.id for n, a in made.items() if a.id})
             key = ledger.fingerprint(step)
             found = None if again.due(name) else ledger.find(key)
             if found:
                 kept.append(name)
-            made[name] = found or ledger.run(step, key, part, f"{journey.name}: {name}"[:80], anew=again.begin(name))
+            try:
+                part.at(0, entry.command)
+                made[name] = found or ledger.run(step, key, part, f"{journey.name}: {name}"[:80], anew=again.begin(name))
+            except Stopped:
+                raise Stopped(f"Stopped in {name}, at your request; what is done is kept: resume it, or run the recipe again, and it goes on there.") from None
             again.done(name)
             done += entry.weight
             progress.note(f"{name}: {made[name]}{' (unchanged, kept)' if name in kept else ''}")
@@ -97,3 +101,10 @@ class Recipe(Step):
         about = {"scale": journey.scale, "set": list(self.set), "steps": {n: e.knobs | {"step": e.command} for n, e in journey.entries.items()}, "made": ids}
         store.write_json(out / "recipe.json", {"recipe": self.recipe} | about)
         return {"made": ids, "kept": kept, **({"rows": rows} if rows else {}), **tabling.report(journey.report, made)}
+
+
+def _named(progress: Progress, name: str) -> Progress:
+    """Says of everything it reports which step of the recipe it is about."""
+    told = progress.sink
+    progress.sink = lambda event: told(replace(event, message=f"{name}: {event.message}") if event.kind in ("progress", "warning") and event.message else event)
+    return progress

@@ -76,7 +76,7 @@ def current() -> Chain:
     """The journey in hand."""
     journey = _journey()
     known = {a.id: a for a in store.artefacts()}
-    recent = [a for a in known.values() if a.manifest["created"] >= journey.get("since", 0) and _step(a) in LINKS]
+    recent = [a for a in known.values() if a.manifest["created"] >= journey.get("since", 0) and _step(a) in LINKS and not a.metrics.get("is_control")]
     head = known.get(journey.get("pinned", "")) or (recent[0] if recent else None)
     if recent and head and recent[0].manifest["created"] > journey.get("pinned_at", 0):
         head = recent[0]

@@ -19,8 +19,8 @@ ABOUT = {
     "full": ("Every weight", "The most memory, and the most to lose: for comparison.", "control of ours"),
 }  # fmt: skip
 LACKING = {
-    "": "There is no model to train yet. Make one on the Transfer page, or choose any model above.",
-    "calibrate": "This stage is for a chat model that LEP made: make one under Transfer → LEP. The original chat model as the model too is the control.",
+    "": "There is no model to train yet. Make one on the Transfer page, or choose any below; to try it out, load the demo and take demo:en-base.",
+    "calibrate": "This stage is for a chat model that LEP made: make one under Transfer → LEP. For the control, choose the original chat model as the model.",
 }
 PICK = pick_script("stage")
 

@@ -13,7 +13,7 @@ from ..messages import empty
 from ..panel import Snapshot
 from ..tables import drawn, figure
 
-NOTHING = "Nothing has been trained yet. Transfer a model first, then press “Train”: loss, bits per byte and samples appear here as it learns."
+NOTHING = "Nothing has been trained yet. Transfer a model first (or load the demo, on the left), then press “Train”: curves and samples appear here."
 HEAD = "<tr><th>when</th><th>prompt</th><th>what it writes</th></tr>"
 SAMPLES = 6
 
@@ -21,14 +21,14 @@ SAMPLES = 6
 def places() -> list[Any]:
     """Bits per byte and loss in a row, the learning rate and samples below; in the order of `watch`."""
     with gr.Row():
-        with gr.Column(min_width=340):
+        with gr.Column(min_width=360):
             bits = figure()
-        with gr.Column(min_width=340):
+        with gr.Column(min_width=360):
             loss = figure()
     with gr.Row():
-        with gr.Column(min_width=340, scale=1):
+        with gr.Column(min_width=360, scale=1):
             samples = gr.HTML(empty(NOTHING), elem_id="samples")
-        with gr.Column(min_width=340, scale=1):
+        with gr.Column(min_width=360, scale=1):
             rate = figure()
     return [loss, bits, rate, samples]
 

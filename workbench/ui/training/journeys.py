@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import gradio as gr
 
-from ... import specs, steps, store
+from ... import jobs, specs, steps, store
 from ...recipes import reading
 from ..forms import Form
 from ..messages import empty, guarded, notes, numbers
-from ..panel import JobPanel, metrics_of
+from ..panel import JobPanel, Snapshot, metrics_of
 from ..shell import Shell
 from ..tables import Table
 
@@ -42,7 +43,9 @@ def build(shell: Shell) -> None:
         ask = gr.Button("Plan: what it would run, how long, how large", size="md", scale=0, min_width=330, elem_id="recipes-plan")
     said = gr.HTML(empty(NOTHING), elem_id="recipes-plan-note")
     plan = Table("The plan", "plan", 420)
-    panel = JobPanel(shell, form, "Run the recipe", resumes=True, name="recipes")
+    which = gr.HTML("", elem_id="recipes-which", render=False)
+    panel = JobPanel(shell, form, "Run the recipe", live=lambda shot: [which_html(shot)], outputs=[which], resumes=True, name="recipes")
+    which.render()
     result = gr.HTML("", elem_id="recipes-result")
     table = Table("Its table: every model, every measure", "recipe", 420)
 
@@ -83,6 +86,15 @@ def plan_html(metrics: dict[str, Any]) -> str:
     }  # fmt: skip
     wanted = [f"To download: {', '.join(metrics['downloads'])}."] if metrics["downloads"] else []
     return numbers(figures) + notes(wanted + metrics["notes"])
+
+
+def which_html(shot: Snapshot) -> str:
+    """Which recipe the job is: after a reload the form above may show another."""
+    spec = jobs.open_job(shot.id).spec
+    changed = f", with {', '.join(spec['set'])}" if spec.get("set") else ""
+    swept = f", for each of {'; '.join(spec['sweep'])}" if spec.get("sweep") else ""
+    said = f"Recipe {spec.get('recipe')}, scale {spec.get('scale') or 'demo'}{changed}{swept}"
+    return f'<p class="small">{escape(said)}</p>'
 
 
 def result_html(job: str, metrics: dict[str, Any]) -> str:

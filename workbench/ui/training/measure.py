@@ -24,7 +24,7 @@ def build(shell: Shell) -> None:
     with gr.Row():
         charts = []
         for _ in range(2):
-            with gr.Column(min_width=340):
+            with gr.Column(min_width=360):
                 charts.append(figure())
     table = Table("Bits per byte", "bits-per-byte")
 
