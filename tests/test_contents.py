@@ -36,7 +36,7 @@ def test_a_knob_s_hash_is_that_of_what_lies_there(tmp_path: Path, text: Path) ->
 
 
 def test_what_is_not_here_has_no_hash_and_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(contents, "_hash", lambda file: pytest.fail(f"{file} was read"))
+    monkeypatch.setattr(contents, "_hash", lambda file, _: pytest.fail(f"{file} was read"))
     assert by_knob(find("train", "align")(model="some-lab/base", text="demo:ru", source_text="hf:some/set")) == {}
 
 
@@ -58,15 +58,62 @@ def test_lists_artefacts_and_the_options_of_a_method_are_followed(tmp_path: Path
 def test_of_large_files_size_and_time_stand_for_the_content(text: Path, monkeypatch: pytest.MonkeyPatch, small: int, much: int) -> None:
     monkeypatch.setattr(contents, "SMALL", small)
     monkeypatch.setattr(contents, "MUCH", much)
-    monkeypatch.setattr(contents, "_hash", lambda file: pytest.fail(f"{file} was read"))
+    monkeypatch.setattr(contents, "_hash", lambda file, _: pytest.fail(f"{file} was read"))
     first = contents.pointed(str(text))
     assert contents.pointed(str(text)) == first
     os.utime(text, (1, 1))
     assert contents.pointed(str(text)) != first
 
 
+def test_what_is_hidden_in_a_folder_does_not_count_and_what_is_moved_does(tmp_path: Path, text: Path) -> None:
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "b.txt").write_text("лес", encoding="utf-8")
+    step = find("train", "align")(model="some-lab/base", text=str(tmp_path))
+    first = by_knob(step)
+    (tmp_path / ".DS_Store").write_text("a desktop's", encoding="utf-8")
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "index").write_text("a version control's", encoding="utf-8")
+    assert by_knob(step) == first
+    assert len(list(wb.corpus.open(str(tmp_path)))) == 61
+    (tmp_path / "more").rename(tmp_path / ".more")
+    assert len(list(wb.corpus.open(str(tmp_path)))) == 60
+    assert by_knob(step) != first
+
+
+def test_a_pattern_that_also_matches_a_folder_is_what_its_files_are(tmp_path: Path, text: Path) -> None:
+    first = contents.pointed(str(tmp_path / "*"))
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").touch()
+    assert contents.pointed(str(tmp_path / "*")) == first
+
+
+def test_only_references_point_to_something(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "prompt").write_text("a file by the name of a knob's value", encoding="utf-8")
+    (tmp_path / "mine.yaml").write_text("a recipe is edited and gone on with", encoding="utf-8")
+    assert by_knob(find("train", "calibrate")(model="some-lab/base", reply_script="prompt")) == {}
+    assert by_knob(find("recipe")(recipe="mine.yaml")) == {}
+
+
+def test_a_file_is_read_once_while_nothing_touches_it(text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[int] = []
+    real = contents.hashlib.file_digest
+    monkeypatch.setattr(contents.hashlib, "file_digest", lambda *given: reads.append(1) or real(*given))
+    monkeypatch.setattr(contents, "SETTLED", -(10**18))
+    first = contents.pointed(str(text))
+    assert contents.pointed(str(text)) == first
+    assert len(reads) == 1
+    os.utime(text, (1, 1))
+    assert contents.pointed(str(text)) == first
+    assert len(reads) == 2
+    monkeypatch.undo()
+    text.write_text(text.read_text(encoding="utf-8").replace("дом", "дым"), encoding="utf-8")
+    os.utime(text, (1, 1))
+    assert contents.pointed(str(text)) != first, "same size, same time of writing, another text"
+
+
 def test_a_file_that_may_not_be_read_is_left_to_the_step(text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refused(file: Path) -> str:
+    def refused(file: Path, about: os.stat_result) -> str:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(contents, "_hash", refused)

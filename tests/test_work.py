@@ -62,9 +62,10 @@ def test_what_was_begun_goes_on_only_with_what_it_read(tmp_path: Path) -> None:
     begun(place, text="other", model="b")  # nothing was kept yet
     (place / "kept").touch()
     begun(place, text="other", model="b")
-    for changed in ({"text": "a", "model": "b"}, {"model": "b"}):
-        with pytest.raises(WorkbenchError, match=r"^The content of 'text' has changed since .*; put it back as before to go on, or start anew elsewhere\.$"):
-            begun(place, **changed)
+    with pytest.raises(WorkbenchError, match=r"^The content of 'text' has changed since .*; put it back as before to go on, or start anew elsewhere\.$"):
+        begun(place, text="a", model="b")
+    with pytest.raises(WorkbenchError, match=r"^What 'text' named when .* is not found from here; go on from the same place as then, or start"):
+        begun(place, model="b")
     with pytest.raises(WorkbenchError, match=r"The content of 'text' and 'pairs' has changed since .*; put them back"):
         begun(place, text="b", model="b", pairs="c")
     begun(place, text="other", model="b")
@@ -77,13 +78,36 @@ def test_what_a_step_reads_is_looked_at_only_for_a_folder(tmp_path: Path, monkey
 
     text = tmp_path / "a.txt"
     text.write_text("\n".join(f"{n} дом" for n in range(60)), encoding="utf-8")
-    asked: list[str] = []
-    monkeypatch.setattr(contents, "by_knob", lambda step: asked.append(step.command) or {})
+    asked: list[tuple[str, Path]] = []
+    monkeypatch.setattr(contents, "by_knob", lambda step, without: asked.append((step.command, without)) or {})
     step = wb.corpus.Corpus(source=(str(text),))
     wb.run(step)
     assert not asked
     wb.run(step, Progress(work=tmp_path / "work"))
-    assert asked == ["corpus"]
+    assert asked == [("corpus", tmp_path / "work")]
+
+
+def test_what_a_kill_left_half_is_nothing_to_go_on_from(tmp_path: Path) -> None:
+    begun(tmp_path / "work", text="a")
+    (tmp_path / "work" / ".writing").mkdir()
+    begun(tmp_path / "work", text="other")
+
+
+@pytest.mark.parametrize("place", ["checkpoints", ".work"])
+def test_a_folder_within_the_text_that_is_read_may_be_gone_on_from(tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.txt").write_text("\n".join(f"{n} дом" for n in range(60)), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    step = wb.corpus.Corpus(source=(".",))
+
+    def killed(step: wb.corpus.Corpus, out: Path, progress: Progress) -> dict[str, Any]:
+        (progress.work / "kept").write_text("so far", encoding="utf-8")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(wb.corpus.Corpus, "run", killed)
+        with pytest.raises(KeyboardInterrupt):
+            wb.run(step, Progress(work=Path(place)))
+    assert wb.run(step, Progress(work=Path(place))).metrics["documents"] == 60
 
 
 def test_one_process_at_a_time(tmp_path: Path) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import glob
 import hashlib
 import json
+import os
+import time
 from collections.abc import Container
-from functools import reduce
+from functools import lru_cache, reduce
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from .steps import to_json
 
 SMALL = 64 << 20  # bytes; of a larger file outside the home folder size and time stand for its content, or every run would read gigabytes first
 MUCH = 1 << 30  # bytes read of one reference at most; of the files that follow, size and time
+SETTLED = 2 * 10**9  # nanoseconds after which another write would show in a file's time; clocks of file systems tick in up to two seconds
 AIDS = ("device",)  # knobs that decide where a step runs and not what comes out
 
 
@@ -28,15 +31,13 @@ def fingerprint(step: Step) -> str:
     return digest({knob: _seen(value, folders) for knob, value in to_json(step).items() if knob not in AIDS})
 
 
-def by_knob(step: Step) -> dict[str, str]:
-    """SHA-256 of what each knob points to. A knob that names nothing whose content lies here (a hub id, a text of the demo, a number) is left out."""
+def by_knob(step: Step, without: Path | None = None) -> dict[str, str]:
+    """SHA-256 of what each reference points to, a folder `without` aside. One whose content does not lie here (a hub id, a text of the demo) is left out."""
     spec, found = to_json(step), {}
     for knob in knobs(type(step)):
         value = reduce(lambda part, name: part.get(name) if isinstance(part, dict) else None, knob.path, spec)
-        if value and knob.type is str and not knob.choices and knob.name not in AIDS:
-            folders = (value if isinstance(value, list) else [value]) if knob.ref else ()
-            if (seen := _seen(value, folders)) != value:
-                found[knob.name] = digest(seen)
+        if knob.ref and value and (seen := _seen(value, value if isinstance(value, list) else [value], without)) != value:
+            found[knob.name] = digest(seen)
     return found
 
 
@@ -45,17 +46,17 @@ def digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
-def pointed(text: str, folder: bool = True) -> Any:
+def pointed(text: str, folder: bool = True, without: Path | None = None) -> Any:
     """What a text stands for: an artefact, or the files of a path (of a folder only if that may be one); else itself, as a hub id or a word does."""
     try:
         if store.ID.fullmatch(text) and not Path(text).exists():
             return store.open_artefact(text).manifest.get("content_hash", text)
         left, found = MUCH, []
-        for file in _files(text, folder):
+        for name, file in _files(text, folder, without):
             about = file.stat()
             whole = about.st_size <= min(SMALL, left)
             left -= about.st_size if whole else 0
-            found.append([file.name, about.st_size, _hash(file) if whole else about.st_mtime_ns])
+            found.append([name, about.st_size, _hash(file, about) if whole else about.st_mtime_ns])
     except (OSError, ValueError, RuntimeError, WorkbenchError):  # not a path at all, or not to be read; or an artefact that is gone
         return text
     return [text, *found] if found else text
@@ -66,26 +67,41 @@ def size(text: str) -> int | None:
     try:
         if store.ID.fullmatch(text) and not Path(text).exists():
             return sum(file["bytes"] for file in store.open_artefact(text).manifest["files"].values())
-        return sum(file.stat().st_size for file in files) if (files := _files(text, True)) else None
+        return sum(file.stat().st_size for _, file in files) if (files := _files(text, True)) else None
     except (OSError, ValueError, RuntimeError, WorkbenchError):
         return None
 
 
-def _seen(value: Any, folders: Container[Any]) -> Any:
+def _seen(value: Any, folders: Container[Any], without: Path | None = None) -> Any:
     if isinstance(value, dict):
-        return {key: _seen(each, folders) for key, each in value.items()}
+        return {key: _seen(each, folders, without) for key, each in value.items()}
     if isinstance(value, list):
-        return [_seen(each, folders) for each in value]
-    return pointed(value, value in folders) if isinstance(value, str) and 0 < len(value) < 1024 and "\n" not in value else value
+        return [_seen(each, folders, without) for each in value]
+    return pointed(value, value in folders, without) if isinstance(value, str) and 0 < len(value) < 1024 and "\n" not in value else value
 
 
-def _files(text: str, folder: bool) -> list[Path]:
+def _files(text: str, folder: bool, without: Path | None = None) -> list[tuple[str, Path]]:
+    """The files of a path, by their names within it. What is hidden in a folder is left out: no reader takes it, and desktops and editors write there."""
     path = refs.locate(text) if text in refs.demo_names() else Path(text).expanduser()
+    if path.is_file():
+        return [(path.name, path)]
+    if path.is_dir():
+        apart = without.resolve() if without else None
+        inside = [f for f in path.rglob("*") if f.is_file() and not (apart and f.resolve().is_relative_to(apart))] if folder else []
+        named = [(f.relative_to(path), f) for f in inside]
+        return sorted((name.as_posix(), f) for name, f in named if not any(part.startswith(".") for part in name.parts))
     wild = glob.glob(str(path), recursive=True) if glob.has_magic(text) else []  # noqa: PTH207 - Path.glob takes no absolute pattern
-    paths = [path] if path.exists() else [Path(p) for p in wild]
-    return sorted(f for p in paths for f in (p.rglob("*") if folder and p.is_dir() else [p]) if f.is_file())
+    return sorted((name, Path(name)) for name in wild if Path(name).is_file())
 
 
-def _hash(file: Path) -> str:
+def _hash(file: Path, about: os.stat_result) -> str:
+    """SHA-256 of a file, which one process reads once while nothing touches it: a training asks before every pass, and a gigabyte takes seconds."""
+    settled = time.time_ns() - max(about.st_mtime_ns, about.st_ctime_ns) > SETTLED
+    state = (about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
+    return _read(file, state) if settled else _read.__wrapped__(file, state)
+
+
+@lru_cache(maxsize=1 << 14)
+def _read(file: Path, state: tuple[int, ...]) -> str:
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()

@@ -38,6 +38,7 @@ class Progress:
     def __init__(self, sink: Callable[[Event], None] | None = None, stop: Callable[[], bool] | None = None, work: Path | None = None) -> None:
         self.sink = sink or (lambda event: None)
         self.stopping = stop or (lambda: False)
+        self.leaving = self.stopping  # the same, also where this process stops only together with others: heeded while it waits for them
         self.work = work
         self.span = (0.0, 1.0)
 
@@ -78,6 +79,7 @@ class Progress:
         """A child whose 0 to 1 is `low` to `high` of this one; `work` names its own folder within this one's."""
         start, end = self.span
         child = Progress(self.sink, self.stopping, self.work / work if self.work and work else self.work)
+        child.leaving = self.leaving
         child.span = (start + (end - start) * low, start + (end - start) * high)
         return child
 

@@ -92,7 +92,7 @@ def run(step: Step, progress: Progress | None = None, name: str = "") -> Artefac
     room = folder()
     temporary = room / f".tmp-{new}"
     started = time.time()
-    with FileLock(room / f".tmp-{new}.lock"), work.held(progress.work, spec, lambda: contents.by_knob(step)):
+    with FileLock(room / f".tmp-{new}.lock"), work.held(progress.work, spec, lambda: contents.by_knob(step, progress.work)):
         try:
             temporary.mkdir()
             metrics = finite(step.run(temporary, progress))
@@ -117,8 +117,10 @@ def run(step: Step, progress: Progress | None = None, name: str = "") -> Artefac
 
 def _follow(step: Step, spec: dict[str, Any], progress: Progress) -> Artefact:
     """Run a step beside the main process: it computes its part, and what it writes is thrown away."""
+    mine = Progress(work=progress.work)
+    mine.leaving = progress.stopping
     with tempfile.TemporaryDirectory() as out:
-        return Artefact(None, "report", None, {"spec": spec, "metrics": finite(step.run(Path(out), Progress(work=progress.work)))})
+        return Artefact(None, "report", None, {"spec": spec, "metrics": finite(step.run(Path(out), mine))})
 
 
 def finite(value: Any) -> Any:

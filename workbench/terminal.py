@@ -93,7 +93,7 @@ def _turned(rows: Sequence[Row]) -> list[Row]:
     """A few models with more measures than fit beside each other, as one row for each measure; else nothing."""
     columns = _columns(rows)
     models = [row.get("model") for row in rows]
-    if columns[0] != "model" or not len(columns) > WIDE >= len(rows) or len(set(models)) < len(rows):
+    if columns[:1] != ["model"] or not len(columns) > WIDE > len(rows) or len(set(models)) < len(rows):
         return []
     return [{"": _words(c), **{str(model): row.get(c) for model, row in zip(models, rows, strict=True)}} for c in columns[1:]]
 

@@ -34,7 +34,7 @@ def held(folder: Path | None, spec: Mapping[str, Any], contents: Callable[[], Ma
             if (folder / SPEC).is_file():
                 same_or_refuse(json.loads((folder / SPEC).read_text(encoding="utf-8")), spec, f"What was begun in {folder} was another step")
             now = dict(contents())
-            kept = any(each.name not in (SPEC, CONTENTS, LOCK) for each in folder.iterdir())
+            kept = any(each.name not in (SPEC, CONTENTS, LOCK) and not each.name.startswith(".") for each in folder.iterdir())  # "." is what a kill left half
             if kept and (folder / CONTENTS).is_file():  # where nothing was kept (a text too short to begin with), whatever is there now is begun with
                 _unchanged_or_refuse(json.loads((folder / CONTENTS).read_text(encoding="utf-8")), now, folder)
             write_json(folder / SPEC, spec)
@@ -53,7 +53,11 @@ def same_or_refuse(before: Mapping[str, Any], now: Mapping[str, Any], what: str)
 
 
 def _unchanged_or_refuse(before: Mapping[str, str], now: Mapping[str, str], folder: Path) -> None:
-    changed = [f"'{name}'" for name in dict.fromkeys([*before, *now]) if before.get(name) != now.get(name)]
+    gone = [f"'{name}'" for name in before if name not in now]
+    if gone:  # as a relative path is, where it is gone on with from another folder
+        listed = " and ".join(gone)
+        raise WorkbenchError(f"What {listed} named when {folder} was begun is not found from here; go on from the same place as then, or start anew elsewhere.")
+    changed = [f"'{name}'" for name in now if before.get(name) != now[name]]
     if changed:
         listed, it = " and ".join(changed), "it" if len(changed) == 1 else "them"
         raise WorkbenchError(f"The content of {listed} has changed since {folder} was begun; put {it} back as before to go on, or start anew elsewhere.")

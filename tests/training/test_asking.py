@@ -12,6 +12,7 @@ import pytest
 
 import workbench as wb
 from workbench import contents, processes
+from workbench.errors import Stopped, WorkbenchError
 from workbench.evaluation import asking
 from workbench.progress import Progress
 from workbench.training import Calibrate, answering
@@ -106,6 +107,15 @@ def test_only_the_first_of_several_processes_asks(tmp_path: Path, tokens: Any, f
     assert not shared.is_dir()
 
 
+@pytest.mark.parametrize("folder", [True, False])
+def test_a_process_that_waits_for_answers_can_be_stopped(tmp_path: Path, folder: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    begun = time.monotonic()
+    with pytest.raises(Stopped):
+        wb.store.run(STEP, Progress(stop=lambda: time.monotonic() > begun + 0.5, work=tmp_path / "work" if folder else None))
+
+
 def test_a_preview_leaves_nothing_to_go_on_from(tmp_path: Path, asked: list[int]) -> None:
     preview = wb.training.PreviewCalibrate(**STEP.model_dump())
     made = wb.run(preview, Progress(work=tmp_path / "work"))
@@ -120,6 +130,25 @@ def test_a_preview_counts_the_steps_of_all_prompts_though_it_asks_few() -> None:
     few = wb.training.running.opened(preview).steps
     assert wb.training.first_batch(preview).steps == 50 * few
     assert wb.training.first_batch(preview.model_copy(update={"steps": 7})).steps == 7
+
+
+def test_a_preview_counts_the_steps_of_large_batches_and_of_no_more_prompts_than_there_are(tmp_path: Path, tokens: Any) -> None:
+    (tmp_path / "few.txt").write_text("\n".join(f"Where does bear {n} live?" for n in range(12)), encoding="utf-8")
+    step = STEP.model_copy(
+        update={"prompts": (str(tmp_path / "few.txt"),), "prompt_limit": 4000, "steps": 10**6, "batch_size": 2, "reply_tokens": 24, "reply_script": "any"}
+    )
+    for more in ({"accumulate": 64}, {"batch_size": 1, "block": 64}):
+        each = step.model_copy(update={"block": 256} | more)
+        told = wb.training.first_batch(wb.training.PreviewCalibrate(**each.model_dump())).steps
+        assert told == pytest.approx(wb.training.running.opened(each).steps, rel=0.3)
+
+
+def test_a_preview_of_few_short_answers_is_shown_though_they_fill_no_block(tmp_path: Path) -> None:
+    (tmp_path / "answers.jsonl").write_text(json.dumps({"instruction": "who?", "output": "the bear"}), encoding="utf-8")
+    short = STEP.model_dump() | {"block": 512, "reply_tokens": 12, "prompt_limit": 2000}
+    assert wb.training.first_batch(wb.training.PreviewCalibrate(**short)).documents
+    with pytest.raises(WorkbenchError, match="less than one block of 512"):
+        wb.training.first_batch(wb.training.PreviewCalibrate(**short | {"answers": str(tmp_path / "answers.jsonl")}))
 
 
 def test_the_file_says_what_was_asked(tmp_path: Path, tokens: Any, asked: list[int]) -> None:

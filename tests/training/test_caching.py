@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -16,9 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import workbench as wb
+from workbench import contents, refs
 from workbench.progress import Event, Progress
 from workbench.tokenizer import load
-from workbench.training import Align, Instruct, tokenfiles
+from workbench.training import Align, Instruct, caching, tokenfiles
 from workbench.training.caching import Encoded, key_of
 from workbench.training.data import IGNORE, Document, plain
 from workbench.training.running import opened, reading
@@ -130,7 +132,7 @@ def test_a_disk_that_takes_nothing_ends_no_training(monkeypatch: pytest.MonkeyPa
     def full(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr(ArrowWriter, "write_batch", full)
+    monkeypatch.setattr(ArrowWriter, "write_table", full)
     assert list(numbers(50, []).documents("0")) == list(Encoded(range(50), numbers(50, []).encode, True).documents("0"))
     assert not kept()
     assert not left()
@@ -164,6 +166,28 @@ def test_what_a_killed_process_left_is_removed() -> None:
         assert left() == [".alive.1234"]
 
 
+def test_what_killed_processes_left_is_removed_before_more_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training that is killed again and again never comes to the end of a pass."""
+    monkeypatch.setattr(tokenfiles, "BUFFER", 10)
+    tokenfiles.folder().mkdir(parents=True)
+    (tokenfiles.folder() / ".count2000.1234").write_bytes(b"half")
+    found = numbers(2000, []).documents("0")
+    list(islice(found, 1000))
+    assert [name.split(".")[1] for name in left()] == ["count2000"]
+    assert left() != [".count2000.1234"]
+
+
+def test_a_folder_that_may_not_be_looked_into_ends_no_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one that another user made: the system answers even the question whether a file is there with an error."""
+
+    def refused(path: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    expected = list(numbers(50, []).documents("0"))
+    monkeypatch.setattr(Path, "is_file", refused)
+    assert list(numbers(50, []).documents("0")) == expected
+
+
 @pytest.mark.parametrize("damage", [lambda whole: whole[:-400], lambda whole: b"none", lambda whole: b""])
 def test_a_damaged_file_is_made_anew(damage: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokenfiles, "BUFFER", 50)
@@ -195,7 +219,23 @@ def test_a_name_follows_the_content_the_seed_and_the_tokenizer(place: Path, text
     assert demo != key_of(["demo:fa"], 0, tokens)()
     assert key_of(["hf:some/set"], 0, tokens)() is key_of([str(text), "hf:some/set"], 0, tokens)() is key_of([], 0, tokens)() is None
     monkeypatch.setattr(tokenfiles, "LARGEST", 3)
+    monkeypatch.setattr(contents, "pointed", lambda *_: pytest.fail("a text too large to be kept was read for its name"))
     assert key_of([str(text)], 0, tokens)() is None
+
+
+@pytest.mark.parametrize("part", ["corpus/formats.py", "training/conversations.py", "demo/world/facts.py"])
+def test_a_name_follows_the_code_that_reads_and_encodes(place: Path, text: Path, part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package = tmp_path / "workbench"
+    for folder in ("corpus", "training", "demo/world"):
+        shutil.copytree(refs.demo_folder().parents[1] / folder, package / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(refs, "demo_folder", lambda: package / "demo" / "models")
+    tokens, names = load(place), []
+    for _ in range(2):
+        caching._code.cache_clear()
+        names.append(key_of([str(text)], 0, tokens)())
+        (package / part).write_text("another program", encoding="utf-8")
+    caching._code.cache_clear()
+    assert names[0] != names[1]
 
 
 def test_a_text_that_is_edited_while_it_is_read_is_not_kept(text: Path, place: Path) -> None:

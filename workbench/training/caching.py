@@ -79,14 +79,14 @@ def key_of(references: Sequence[str], seed: int, tokenizer: PreTrainedTokenizerB
         encode(tokenizer, "")  # a tokenizer's file may ask for cutting and padding, which the first use switches off
         how = [start_ids(tokenizer), tokenizer.eos_token_id, getattr(tokenizer, "split_special_tokens", False), type(tokenizer).__name__]
         asked = [rendered(tokenizer, PROBE[:1], True), rendered(tokenizer, PROBE, False), tokenizer.chat_template] if chat else []  # some write today's date
-        versions = {name: version for name, version in store.versions().items() if name in ("workbench", "transformers", "tokenizers")}
-        return contents.digest([tokenizer.backend_tokenizer.to_str(), how, asked, versions])
+        versions = {name: version for name, version in store.versions().items() if name in ("transformers", "tokenizers")}
+        return contents.digest([tokenizer.backend_tokenizer.to_str(), how, asked, versions, _code()])
 
     def key() -> str | None:
-        seen = [_content(each) for each in references]
-        if None in seen or sum(contents.size(each) or 0 for each in references) > tokenfiles.LARGEST:
+        if sum(contents.size(each) or 0 for each in references) > tokenfiles.LARGEST:
             return None
-        return contents.digest([seen, seed, encoder()])
+        seen = [_content(each) for each in references]
+        return None if None in seen else contents.digest([seen, seed, encoder()])
 
     return key
 
@@ -94,12 +94,13 @@ def key_of(references: Sequence[str], seed: int, tokenizer: PreTrainedTokenizerB
 def _content(reference: str) -> Any:
     """What a text is made of; None where that cannot be said."""
     if reference.startswith("demo:"):
-        return [reference, _rules()]
+        return reference  # what makes it is in `_code`
     found = contents.pointed(reference)
     return None if found == reference or reference.startswith("hf:") else found
 
 
 @cache
-def _rules() -> Any:
-    """What makes the demo's texts."""
-    return contents.pointed(f"{glob.escape(str(refs.demo_folder().parent / 'world'))}/*.py")
+def _code() -> Any:
+    """What reads and encodes texts, and makes the demo's: its version stays the same from one change to the next, and what is trained on may not."""
+    package = refs.demo_folder().parent.parent
+    return [contents.pointed(f"{glob.escape(str(package / part))}/*.py") for part in ("corpus", "training", "demo/world")]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from .. import contents, processes, refs, store
-from ..errors import WorkbenchError
+from ..errors import Stopped, WorkbenchError
 from ..progress import Progress
 from ..specs import ArtefactRef, ModelRef, TextRef, command_line
 from . import feeds
@@ -63,7 +63,9 @@ class Calibrate(OnChats):
         both = [*kept, *copies]
         random.Random(f"{self.seed}:calibrate").shuffle(both)
         mixed = Conversations([both], self.seed)
-        feed = feeds.checked(feeds.chats_feed(tokens, mixed.train, self.block, self.seed, "calibrate"), self.block)
+        whole = bool(self.answers) or self.prompts_asked() == self.prompt_limit
+        least = self.block if whole else 1  # the few answers of a preview need not fill what all of them will
+        feed = feeds.checked(feeds.chats_feed(tokens, mixed.train, self.block, self.seed, "calibrate"), least)
         said = [*few, *filter(None, [self.too_long(tokens, "the answers", mixed.train)])]
         found = {"answers": counts, "copies": len(copies), **self._control()}
         return feeds.Data([feed], self.measured(), {"target": self.asked(tokens, mixed)}, found, said, kept)
@@ -95,6 +97,8 @@ class Calibrate(OnChats):
         room = progress.work or (self._shared() if processes.count() > 1 else None)
         while room and not processes.main() and not (room / ANSWERS).is_file():
             progress.at(0, "the first process asks the original model")
+            if progress.leaving():  # it has been stopped, or has failed, and a launcher that has to kill the others waits for half a minute first
+                raise Stopped("Stopped while the first process asked the original model; run it again to go on.")
             time.sleep(0.2)  # not a barrier, which gives up after minutes: asking can take hours
         if not room:
             found = self._ask(progress, None)
@@ -103,7 +107,7 @@ class Calibrate(OnChats):
             found = self._ask(progress, room / ASKED)
             store.write_json(room / COUNTS, found.counts)
             _write(found.kept, room / ANSWERS)
-            (room / ASKED).unlink()
+            (room / ASKED).unlink(missing_ok=True)
         counts = json.loads((room / COUNTS).read_text(encoding="utf-8"))
         return list(Conversations([str(room / ANSWERS)], self.seed, held_out=0.0).train), counts
 

@@ -63,10 +63,11 @@ def opened(stage: Stage, progress: Progress | None = None) -> Opened:
         said.append(
             f"A model of type {source.config['model_type']} does not keep documents in one block apart, so each gets a block of its own; short ones waste room."
         )
-    return replace(found, steps=_steps(stage, found))
+    return replace(found, steps=steps_of(stage, found))
 
 
-def _steps(stage: Stage, ready: Opened) -> int:
+def steps_of(stage: Stage, ready: Opened) -> int:
+    """Its own, or fewer where passes over the text end it before."""
     if not stage.epochs:
         return stage.steps
     per_step = stage.batch_size * stage.accumulate * processes.count()

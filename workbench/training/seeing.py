@@ -1,8 +1,7 @@
-"""What the model sees: the first batch of a stage, decoded, with what carries loss; nothing is trained or written."""
+"""What the model sees: the first batch of a stage, decoded, with what carries loss; nothing is trained or made."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -74,11 +73,15 @@ def first_batch(stage: Stage, progress: Progress | None = None) -> Batch:
 
 def _steps(stage: Stage, ready: Opened) -> int:
     """The steps of the stage itself: where it passes over answers, a preview has seen only a few of them."""
+    from .conversations import Conversations
+    from .running import steps_of
+
     if not isinstance(stage, PreviewCalibrate) or stage.answers or not stage.epochs:
         return ready.steps
     counts, copies = ready.data.found["answers"], ready.data.found["copies"]
-    whole = counts["kept"] * stage.prompt_limit / sum(counts.values()) + copies
-    return min(math.ceil(ready.steps * whole / (counts["kept"] + copies)), stage.steps)
+    prompts = min(stage.prompt_limit, Conversations(stage.prompts, stage.seed, held_out=0.0, replied=False).count)
+    whole = counts["kept"] * prompts / sum(counts.values()) + copies
+    return steps_of(stage.model_copy(update={"epochs": stage.epochs * whole / (counts["kept"] + copies)}), ready)  # blocks, not steps, grow with the answers
 
 
 def _documents(block: Block, number: int, tokens: PreTrainedTokenizerFast, names: Vocabulary) -> Iterator[Seen]:
@@ -125,23 +128,23 @@ def _learnt(seen: Seen) -> Iterator[str]:
 
 
 class PreviewAlign(Preview, Align):
-    """Show what a stage would train on first, as text, and what of it counts; nothing is trained or written."""
+    """Show what a stage would train on first, as text, and what of it counts; nothing is trained or made."""
 
 
 class PreviewMonolingual(Preview, Monolingual):
-    """Show what the monolingual stage would train on first, as text; nothing is trained or written."""
+    """Show what the monolingual stage would train on first, as text; nothing is trained or made."""
 
 
 class PreviewInstruct(Preview, Instruct):
-    """Show conversations as the instruct stage would learn them, and which part of them counts; nothing is trained or written."""
+    """Show conversations as the instruct stage would learn them, and which part of them counts; nothing is trained or made."""
 
 
 class PreviewCalibrate(Preview, Calibrate):
-    """Show answers of the original model and copy tasks as the calibration would learn them; nothing is trained or written."""
+    """Show answers of the original model and copy tasks as the calibration would learn them; nothing is trained or made."""
 
     def prompts_asked(self) -> int:
         return min(self.prompt_limit, ASKED)
 
 
 class PreviewFull(Preview, Full):
-    """Show what full training would train on first, as text; nothing is trained or written."""
+    """Show what full training would train on first, as text; nothing is trained or made."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -57,11 +57,11 @@ class Rows:
 def opened(key: str) -> Rows | None:
     """The file of this name; None where there is none, or it is damaged."""
     path = folder() / f"{key}.arrow"
-    if not path.is_file():
-        return None
-    from datasets import Dataset
-
     try:
+        if not path.is_file():
+            return None
+        from datasets import Dataset
+
         table = Dataset.from_file(str(path))
         items = np.asarray(table.data.column("item").to_numpy())
         places = np.full(len(items), -1, dtype=np.int64)
@@ -142,10 +142,13 @@ class Writing:
             self.close()
 
     def _flush(self) -> None:
+        import pyarrow
+
         if self.writer is None:
             self._begin()
-        numbers, ids, learnt = (list(column) for column in zip(*self.rows, strict=True))
-        self.writer.write_batch({"item": numbers, "ids": ids, "learnt": learnt}, writer_batch_size=len(numbers))
+        numbers, ids, learnt = zip(*self.rows, strict=True)
+        # Lists made of their ends and their values: through `write_batch`, which looks at every one of them, a pass over short lines took half as long again.
+        self.writer.write_table(pyarrow.table({"item": pyarrow.array(numbers), "ids": _lists(ids), "learnt": _lists(learnt)}), len(numbers))
         self.rows.clear()
         self.tokens = 0
         if self.path.stat().st_size > LARGEST or shutil.disk_usage(folder()).free < SPARE:
@@ -156,12 +159,19 @@ class Writing:
         from datasets.arrow_writer import ArrowWriter
 
         folder().mkdir(parents=True, exist_ok=True)
+        tidy()  # trainings that are killed, one after the other, would fill the disk
         self.path = folder() / f".{self.key}.{secrets.token_hex(4)}"
         self.lock = FileLock(folder() / f"{self.key}.lock", thread_local=False)  # a pass that is broken off may be collected in another thread
         self.lock.acquire(timeout=0)
         if (folder() / f"{self.key}.arrow").is_file():
             raise Timeout(self.lock.lock_file)  # another process has finished it meanwhile
         self.writer = ArrowWriter(features=Features({"item": Value("int64"), "ids": List(Value("int32")), "learnt": List(Value("bool"))}), path=str(self.path))
+
+
+def _lists(rows: Sequence[np.ndarray]) -> Any:
+    from pyarrow import ListArray
+
+    return ListArray.from_arrays(np.cumsum([0, *map(len, rows)], dtype=np.int32), np.concatenate(rows))
 
 
 def tidy() -> None:
