@@ -47,6 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.option.loadscopereorder = False
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """One process more than cores: two of them left two cores idle for two fifths of the time, waiting for the browser and for jobs."""
     return (os.cpu_count() or 1) + 1
