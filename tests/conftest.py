@@ -57,6 +57,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """For runs on several processes, a file on each: the long ones come first, those of the browser between others, as they wait more than they compute."""
     files = list(dict.fromkeys(item.path for item in items))
     browser = [file for file in files if any(item.get_closest_marker("browser") for item in items if item.path == file)]
-    others = [file for name in ("test_notebooks", "test_real_journey") for file in files if file.stem == name]
+    others = [file for name in ("test_notebooks", "test_shipped") for file in files if file.stem == name]
     order = [file for pair in zip_longest(browser, others) for file in pair if file]
     items.sort(key=lambda item: order.index(item.path) if item.path in order else len(order))

@@ -11,6 +11,7 @@ import torch
 
 import workbench as wb
 from workbench.evaluation.bits import bits_per_byte
+from workbench.store import Artefact
 from workbench.tokenizer import load
 
 pytestmark = pytest.mark.real
@@ -46,14 +47,17 @@ def greedy(folder: Path) -> str:
     return tokenizer.decode(made[0], skip_special_tokens=True)
 
 
-def test_stories260k_learns_russian_with_new_tokens_and_less_without(story: Path, novel: tuple[Path, list[str]], capsys) -> None:
-    from transformers import AutoModelForCausalLM
-
-    text, held_out = novel
-    assert greedy(story).startswith(stories.SENTENCE)
+def with_russian(story: Path, text: Path) -> Artefact:
     longer = wb.run(wb.tokenizer.Extend(base=story, text=text, new_tokens=2000, script="Cyrillic"))
     assert longer.metrics["new"] == 2000
-    start = wb.run(wb.transfer.Transfer(model=story, tokenizer=longer))
+    return wb.run(wb.transfer.Transfer(model=story, tokenizer=longer))
+
+
+def test_stories260k_with_russian_tokens_goes_on_in_english_as_before(story: Path, novel: tuple[Path, list[str]]) -> None:
+    from transformers import AutoModelForCausalLM
+
+    assert greedy(story).startswith(stories.SENTENCE)
+    start = with_russian(story, novel[0])
 
     old, new = (AutoModelForCausalLM.from_pretrained(place).eval() for place in (story, start.path))
     ids = load(story)(stories.SENTENCE).input_ids
@@ -64,6 +68,13 @@ def test_stories260k_learns_russian_with_new_tokens_and_less_without(story: Path
             assert torch.equal(old(prompt).logits, new(prompt).logits[..., :512])
     assert greedy(start.path).startswith(stories.SENTENCE)
 
+
+@pytest.mark.slow
+def test_stories260k_learns_russian_with_new_tokens_and_less_without(story: Path, novel: tuple[Path, list[str]], capsys) -> None:
+    from transformers import AutoModelForCausalLM
+
+    text, held_out = novel
+    start = with_russian(story, text)
     reached = {}
     for name, model in (("with new tokens", start), ("control", story)):
         knobs = {"steps": STEPS, "batch_size": 8, "block": 128, "learning_rate": 1e-2, "eval_every": 0, "eval_documents": 20}

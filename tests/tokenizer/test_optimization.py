@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import product
+from itertools import islice, product
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from tokenizers import Tokenizer, models
 from transformers import AutoTokenizer
 
 import workbench as wb
+from workbench.demo.world import stories
 from workbench.errors import Stopped, WorkbenchError
 from workbench.progress import Progress
 from workbench.tokenizer import Optimization, Optimize, load, optimize, save
@@ -251,8 +252,11 @@ def test_a_learned_score_without_a_word_falls_back_on_counts(bases: dict) -> Non
     assert one.id_map.tolist() == two.id_map.tolist()
 
 
-def test_the_step_writes_the_map_and_a_transfer_follows_it() -> None:
-    made = wb.run(Optimize(base="demo:en-base", reference="demo:en", keep=900, new_tokens=50, script="Cyrillic"))
+def test_the_step_writes_the_map_and_a_transfer_follows_it(tmp_path: Path) -> None:
+    for lang in ("en", "ru"):
+        (tmp_path / f"{lang}.txt").write_text("\n".join(islice(stories(lang, "train", 0), 1000)), encoding="utf-8")
+    english, russian = (str(tmp_path / f"{lang}.txt") for lang in ("en", "ru"))
+    made = wb.run(Optimize(base="demo:en-base", text=russian, reference=english, keep=900, new_tokens=50, script="Cyrillic"))
     assert made.metrics["kept"] == 900
     assert made.metrics["dead"] == 0
     table = pd.read_parquet(made.path / "id_map.parquet")
