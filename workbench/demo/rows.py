@@ -1,4 +1,4 @@
-"""What the demo's models are trained on: blocks of stories, of questions with their answers, of roll calls, of repetitions, of chats."""
+"""What the demo's models are trained on: blocks of stories, of questions with their answers, of repetitions, of chats."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from ..training.data import Block, answers, chats, mix, pack, plain
 from .world import instructions, stories
-from .world.plan import Ask, Plan
 from .world.render import question, text
-from .world.text import endless, plan_questions, plan_roll, source
+from .world.text import endless, plan_questions, source
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -30,31 +29,14 @@ def interviews(lang: str, split: str, seed: int) -> Iterator[Pieces]:
 
     def make(rng: random.Random, part: str) -> Pieces:
         plan = plan_questions(rng, part)
-        return _asked(lang, plan, rng.sample(plan.asks, min(QUESTIONS, len(plan.asks))))
+        asks = rng.sample(plan.asks, min(QUESTIONS, len(plan.asks)))
+        pieces: Pieces = [(text(lang, plan.lines) + " ", False)]
+        for ask in asks:
+            asked, answer = question(lang, ask)
+            pieces += [(asked + "\n", False), (answer, True), ("\n", True)]
+        return pieces
 
     yield from endless(make, source("interviews", lang, split, seed), split)
-
-
-def rolls(lang: str, split: str, seed: int) -> Iterator[Pieces]:
-    """The same sort of thing told of three to five people, and a question about each.
-
-    Interviews alone teach what an answer looks like, not whose it is: after 14 M tokens of them the base answered two stories in three, which is
-    every story with one possible answer and half of those with two.
-    """
-
-    def make(rng: random.Random, part: str) -> Pieces:
-        plan = plan_roll(rng, part)
-        return _asked(lang, plan, plan.asks)
-
-    yield from endless(make, source("rolls", lang, split, seed), split)
-
-
-def _asked(lang: str, plan: Plan, asks: list[Ask]) -> Pieces:
-    pieces: Pieces = [(text(lang, plan.lines) + " ", False)]
-    for ask in asks:
-        asked, answer = question(lang, ask)
-        pieces += [(asked + "\n", False), (answer, True), ("\n", True)]
-    return pieces
 
 
 def repetitions(lang: str, split: str, seed: int) -> Iterator[Pieces]:
@@ -64,11 +46,10 @@ def repetitions(lang: str, split: str, seed: int) -> Iterator[Pieces]:
 
 
 def blocks(tokenizer: PreTrainedTokenizerBase, kind: str, lang: str, seed: int, split: str = "train") -> Iterator[Block]:
-    """An endless stream of blocks of one kind (stories, interviews, rolls, repetitions, chats) in one language."""
+    """An endless stream of blocks of one kind (stories, interviews, repetitions, chats) in one language."""
     documents = {
         "stories": lambda: plain(tokenizer, stories(lang, split, seed)),
         "interviews": lambda: answers(tokenizer, interviews(lang, split, seed)),
-        "rolls": lambda: answers(tokenizer, rolls(lang, split, seed)),
         "repetitions": lambda: answers(tokenizer, repetitions(lang, split, seed)),
         "chats": lambda: chats(tokenizer, (i.messages for i in instructions(lang, split, seed))),
     }[kind]()

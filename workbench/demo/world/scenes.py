@@ -235,5 +235,3 @@ ENDS: tuple[Scene, ...] = (carry, put, together, doing, sums)
 ASIDES: tuple[Scene, ...] = (animal, lies)
 SCENES = TRAITS + EVENTS + ENDS + ASIDES + (older,)
 LONG: frozenset[Scene] = frozenset({carry, put, sums, older})
-# Scenes that one can tell of several people in a row.
-ROLLS: tuple[Scene, ...] = (home, job, age, owns, likes, count, gave, did, saw, meal, went, doing, animal, lies)

@@ -109,20 +109,6 @@ def plan_questions(rng: random.Random, split: str) -> Plan:
     return plan
 
 
-def plan_roll(rng: random.Random, split: str) -> Plan:
-    """Three to five people of whom the same sort of thing is told, and a question about each: only who is asked about tells the answers apart."""
-    plan = Plan(rng, split)
-    scene = rng.choice(scenes.ROLLS)
-    wanted: list[Ask] = []
-    for _ in range(rng.choice((3, 4, 4, 5))):
-        before = len(plan.asks)
-        scene(plan, plan.person())
-        wanted.append(rng.choice(plan.asks[before:]))
-    rng.shuffle(wanted)
-    plan.asks = wanted
-    return plan
-
-
 def key(ask: Ask) -> str:
     return ":".join(ask.pair)
 
