@@ -11,7 +11,6 @@ from collections.abc import Container
 from pathlib import Path
 
 from .. import store, work
-from ..contents import fingerprint as fingerprint
 from ..errors import Stopped, WorkbenchError
 from ..progress import Progress
 from ..specs import Step

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import store
+from .. import contents, store
 from ..progress import Progress
 from ..specs import Step, flat, knobs
 from . import building, ledger
@@ -67,8 +67,8 @@ def plan(journeys: Sequence[Journey], progress: Progress) -> dict[str, Any]:
 def _row(journey: Journey, entry: Entry, seen: _Seen, rate: float) -> Row:
     stand_ins = {name: seen.ids.get(name, "artefact-00000000") for name in journey.entries}
     step = building.step_of(entry, stand_ins)
-    seen.keys[entry.name] = str((ledger.fingerprint(step), [seen.keys[used] for used in entry.uses()]))
-    kept = ledger.find(ledger.fingerprint(step)) if all(used in seen.ids for used in entry.uses()) else None
+    seen.keys[entry.name] = str((contents.fingerprint(step), [seen.keys[used] for used in entry.uses()]))
+    kept = ledger.find(contents.fingerprint(step)) if all(used in seen.ids for used in entry.uses()) else None
     if kept:
         seen.ids[entry.name] = kept.id or ""
     about = _About(journey, entry, flat(step, defaults=True), seen)

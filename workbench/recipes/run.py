@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from .. import store
+from .. import contents, store
 from ..errors import Stopped, WorkbenchError
 from ..progress import Progress
 from ..specs import Step
@@ -84,7 +84,7 @@ class Recipe(Step):
         for name, entry in journey.entries.items():
             part = _named(progress.part(done / total, (done + entry.weight) / total), name)
             step = building.step_of(entry, {n: a.id for n, a in made.items() if a.id})
-            key = ledger.fingerprint(step)
+            key = contents.fingerprint(step)
             found = None if again.due(name) else ledger.find(key)
             if found:
                 kept.append(name)
