@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
 import workbench as wb
 from workbench.demo.build import STAGES, Build
-from workbench.demo.rows import BLOCK, blend, blocks
+from workbench.demo.rows import BLOCK, RETOLD, blend, blocks, retellings
 from workbench.demo.tokenizers import base_tokenizer, plm_tokenizer
+from workbench.demo.world import facts
 from workbench.errors import Stopped, WorkbenchError
 from workbench.progress import Event, Progress
 
@@ -84,7 +86,7 @@ def test_encoder_tokenizers_lose_nothing(lang: str) -> None:
 
 def test_rows_are_decided_by_the_seed_and_of_every_kind() -> None:
     tokens = base_tokenizer(size=1024, scale=0.1)
-    phases = [(5, {"repetitions": 1.0}, {"en": 1.0}), (0, {"interviews": 0.5, "chats": 0.5}, {"ru": 0.5, "fa": 0.5})]
+    phases = [(5, {"retellings": 0.5, "pairs": 0.5}, {"en": 1.0}), (0, {"interviews": 0.5, "chats": 0.5}, {"ru": 0.5, "fa": 0.5})]
 
     def first(seed: int, count: int = 30) -> list[dict]:
         stream = blend(tokens, phases, seed)()
@@ -97,6 +99,19 @@ def test_rows_are_decided_by_the_seed_and_of_every_kind() -> None:
     share = [sum(i >= 0 for i in b["labels"]) / BLOCK for b in (story, answered)]
     assert share[0] > 0.9
     assert 0.1 < share[1] < 0.6
+
+
+@pytest.mark.parametrize("lang", ["en", "ru", "fa"])
+def test_what_is_told_again_was_told(lang: str) -> None:
+    word_for_word = 0
+    for (told, _), *again in islice(retellings(lang, "train", 3), 200):
+        people = [name for name in facts.PEOPLE if name.title() in told] if lang == "en" else []
+        lines = [text for text, _ in again if text != "\n"]
+        assert len(lines) == RETOLD
+        assert all(loss for _, loss in again)
+        word_for_word += all(line in told for line in lines)
+        assert all(name in people for name in facts.PEOPLE if lang == "en" and name.title() in " ".join(lines).split())
+    assert 70 < word_for_word < 160
 
 
 def test_the_shipped_models_are_small_and_as_good_as_they_say() -> None:

@@ -125,6 +125,10 @@ class Plan:
         clear = kind != "saw" and (kind not in TWO_SUBJECTS or self.lines[-1].pick < 1 / 3)
         self._last = people if clear else set()
 
+    def between(self) -> None:
+        """What comes next is told on its own: no pronoun points back over this."""
+        self._last = set()
+
     def ask(self, pair: Pair, family: str, *args: str) -> None:
         slot, pool = ANSWERS[family]
         self.asks.append(Ask(family, args, slot, pool, pair))

@@ -109,6 +109,18 @@ def plan_questions(rng: random.Random, split: str) -> Plan:
     return plan
 
 
+def plan_alike(rng: random.Random, split: str) -> list[list[Line]]:
+    """The same scene two to four times, about other people and things."""
+    plan, scene = Plan(rng, split), rng.choice(scenes.ALIKE)
+    told: list[list[Line]] = []
+    for _ in range(rng.randint(2, 4)):
+        before = len(plan.lines)
+        scene(plan, plan.person())
+        told.append(plan.lines[before:])
+        plan.between()
+    return told
+
+
 def key(ask: Ask) -> str:
     return ":".join(ask.pair)
 
