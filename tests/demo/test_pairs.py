@@ -43,6 +43,19 @@ def test_the_same_seed_makes_the_same_language() -> None:
     assert take[0] == take[1] != take[2]
 
 
+def test_a_larger_vocabulary_keeps_the_words_and_kinds_of_a_smaller_one() -> None:
+    def kinds(words: int) -> tuple[set[int], set[int]]:
+        made = islice(pairs(VOCABULARY, FIRST, Difficulty(words, kinds=True), "0"), 400)
+        said = [d.ids[1 : next(n for n, label in enumerate(d.labels) if label != IGNORE) - 1] for d in made]
+        return {i for ids in said for i in ids[::2]}, {i for ids in said for i in ids[1::2]}
+
+    small, large = kinds(20), kinds(40)
+    assert [len(kind) for kind in (*small, *large)] == [10, 10, 20, 20]
+    assert small[0] < large[0]
+    assert small[1] < large[1]
+    assert not large[0] & large[1]
+
+
 def test_stages_grow_harder() -> None:
     size = [(-(how.words or 10**6), how.kinds, -how.length, -how.gap) for _, how in [*SHALLOW, *DEEP]]
     assert size == sorted(size, reverse=True)

@@ -41,7 +41,9 @@ class Difficulty:
 SHALLOW = [
     (225, Difficulty(128, kinds=True)),
     (600, Difficulty(128, kinds=True, back=0.75)),
-    (400, Difficulty(kinds=True, back=0.5)),
+    (300, Difficulty(256, kinds=True, back=0.5)),
+    (300, Difficulty(512, kinds=True, back=0.5)),
+    (300, Difficulty(kinds=True, back=0.5)),
     (300, Difficulty(back=0.5)),
 ]
 DEEP = [
@@ -59,9 +61,8 @@ def pairs(vocabulary: Sequence[int], first: Sequence[int], how: Difficulty, seed
     """
     rng = random.Random(str(seed))
     mark, others = vocabulary[0], list(vocabulary[1:])
-    known = rng.sample(others, how.words or len(others))
-    half = len(known) // 2
-    keys, values = (known[:half], known[half:]) if how.kinds else (known, known)
+    known = rng.sample(others, len(others))[: how.words or None]  # with one seed, a smaller vocabulary is part of a larger one, kinds and all
+    keys, values = (known[::2], known[1::2]) if how.kinds else (known, known)
     while True:
         count = rng.randint(2, 5)
         said = list(zip(_words(rng, keys, count, how), _words(rng, values, count, how), strict=True))
