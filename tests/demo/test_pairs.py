@@ -39,13 +39,15 @@ def test_every_answer_was_said_after_the_same_words(how: Difficulty, seed: int) 
 
 def test_the_same_seed_makes_the_same_language() -> None:
     how = DEEP[-1][1]
-    take = [[d.ids for d in islice(pairs(VOCABULARY, FIRST, how, seed), 20)] for seed in ("0:1", "0:1", "0:2")]
-    assert take[0] == take[1] != take[2]
+    takes = [[d.ids for d in islice(pairs(VOCABULARY, FIRST, how, *of), 20)] for of in ((0,), (0, "train"), (0, "validation"), (1,))]
+    assert takes[0] == takes[1]
+    assert takes[0] != takes[2]
+    assert takes[0] != takes[3]
 
 
 def test_a_larger_vocabulary_keeps_the_words_and_kinds_of_a_smaller_one() -> None:
     def kinds(words: int) -> tuple[set[int], set[int]]:
-        made = islice(pairs(VOCABULARY, FIRST, Difficulty(words, kinds=True), "0"), 400)
+        made = islice(pairs(VOCABULARY, FIRST, Difficulty(words, kinds=True), 0), 400)
         said = [d.ids[1 : next(n for n, label in enumerate(d.labels) if label != IGNORE) - 1] for d in made]
         return {i for ids in said for i in ids[::2]}, {i for ids in said for i in ids[1::2]}
 

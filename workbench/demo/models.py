@@ -5,14 +5,12 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..progress import Progress
 from ..training.fitting import Fit, Settings, fit, untouched_randomness
-from . import measure, pairs, rows, tokenizers
-from .growing import deepened
+from . import binding, measure, rows, tokenizers
 from .world import LANGUAGES, stories
 
 if TYPE_CHECKING:
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
 
 # Shares of tokens. A Russian or Persian word costs about three of them, so two words in three are English.
 MOSTLY_ENGLISH = {"en": 0.46, "ru": 0.29, "fa": 0.25}
-WIDTH, LAYERS = 192, 4
+LAYERS = 4
 BASE_PHASES = [
     (8_000, {"retellings": 0.4, "interviews": 0.4, "pairs": 0.1, "stories": 0.1}, MOSTLY_ENGLISH),
     (0, {"retellings": 0.08, "interviews": 0.7, "pairs": 0.04, "stories": 0.18}, MOSTLY_ENGLISH),
@@ -41,45 +39,26 @@ class Made:
 
 def base(_made: Path, seed: int, scale: float, progress: Progress) -> Made:
     """en-base: a Qwen3 with one table for input and output, trained from nothing on made-up pairs, then on the world's texts, mostly English."""
+    import torch
+    from transformers import Qwen3Config, Qwen3ForCausalLM
+
     tokenizer = tokenizers.base_tokenizer(seed, scale=_text_share(scale))
-    model, stages = _binding(tokenizer, seed, scale, progress.part(0.0, 0.2))
+    config = Qwen3Config(
+        vocab_size=len(tokenizer), hidden_size=192, intermediate_size=384, num_hidden_layers=2, num_attention_heads=6, num_key_value_heads=6, head_dim=32,
+        max_position_embeddings=512, tie_word_embeddings=True, bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    with untouched_randomness():
+        torch.manual_seed(seed)
+        taught = binding.taught(Qwen3ForCausalLM(config), tokenizer, LAYERS, seed, scale, progress.part(0.0, 0.2))
+    model = taught["model"]
     settings = Settings(
         steps=_scaled(6_000, scale), minutes=50 * scale, batch_size=8, learning_rate=2e-3, warmup_steps=20, schedule="linear", weight_decay=0.02,
         optimizer="muon", seed=seed, dtype="fp32", compile=_compiles(scale),
     )  # fmt: skip
     about = _train(model, tokenizer, BASE_PHASES, settings, progress.part(0.2, 1.0), chat=False)
     scores = measure.language_model(model, tokenizer, chat=False, count=_scaled(COUNT, scale))
-    return Made(model, tokenizer, about | {"pairs": stages, "scores": scores})
-
-
-def _binding(tokenizer: PreTrainedTokenizerBase, seed: int, scale: float, progress: Progress) -> tuple[PreTrainedModel, list[dict[str, Any]]]:
-    """A model that can look up what goes with what in languages it has never seen, and how each stage of learning that ended."""
-    from transformers import Qwen3Config, Qwen3ForCausalLM
-
-    from ..training.data import pack, stream
-
-    config = Qwen3Config(
-        vocab_size=len(tokenizer), hidden_size=WIDTH, intermediate_size=2 * WIDTH, num_hidden_layers=2, num_attention_heads=6, num_key_value_heads=6,
-        head_dim=32, max_position_embeddings=512, tie_word_embeddings=True, bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )  # fmt: skip
-    model: PreTrainedModel = _fresh(lambda: Qwen3ForCausalLM(config), seed)
-    ended: list[dict[str, Any]] = []
-    curriculum = [*pairs.SHALLOW, *pairs.DEEP]
-    for n, (steps, how) in enumerate(curriculum):
-        if n == len(pairs.SHALLOW):
-            model = _fresh(partial(deepened, model, LAYERS), seed)
-        settings = Settings(
-            steps=_scaled(steps, scale), batch_size=4, learning_rate=5e-3 if n < len(pairs.SHALLOW) else 4e-3, warmup_steps=50, schedule="constant",
-            weight_decay=0.02, optimizer="muon", seed=seed, dtype="fp32",
-        )  # fmt: skip
-        made_up = partial(rows.made_up, tokenizer, how, str(seed))  # one seed: the second language goes on in the words of the first
-        blocks = stream(lambda make=made_up: pack(make(), rows.BLOCK, tokenizer.pad_token_id))
-        done = fit(model, blocks, settings, progress.part(n / len(curriculum), (n + 1) / len(curriculum)))
-        ended.append({**asdict(how), "steps": done.steps, "loss": done.loss, "ended": done.ended})
-        if done.ended == "stop":
-            break
-    return model, ended
+    return Made(model, tokenizer, about | {"pairs": taught["stages"], "scores": scores})
 
 
 def chat(made: Path, seed: int, scale: float, progress: Progress) -> Made:

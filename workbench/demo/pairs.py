@@ -1,8 +1,8 @@
 """Made-up languages of random tokens: what the demo's base model learns first, so that it can look things up before it can speak.
 
 Which of several things belongs to which of several people is a circuit of two attention layers. On sentences it did not form: after 24 M
-tokens a model told two candidates apart as a coin does. On bare pairs of random tokens it forms within 200 steps of a thousand tokens,
-if the queries and keys are normalised (Qwen3), the model is shallow, and the first words are few; each later stage takes less than that.
+tokens a model told two candidates apart as a coin does. On bare pairs of random tokens it forms within some hundred steps of a
+thousand tokens, if the queries and keys are normalised (Qwen3), the model is shallow, and the first words are few; the rest builds on it.
 """
 
 from __future__ import annotations
@@ -36,32 +36,33 @@ class Difficulty:
     back: float = 0.0
 
 
-# From bare pairs in a tiny vocabulary to sentences of several tokens. What goes with a key is learnt first: asked for both at once, neither forms
-# within 500 steps. The model gets its other layers before the first language with gaps.
+# Steps at most, and the language. From bare pairs in a tiny vocabulary to sentences of several tokens. Asking by key is learnt first: asked both
+# ways at once, neither forms within 500 steps. The model gets its other layers before the first language with gaps.
 SHALLOW = [
-    (225, Difficulty(128, kinds=True)),
-    (600, Difficulty(128, kinds=True, back=0.75)),
-    (300, Difficulty(256, kinds=True, back=0.5)),
-    (300, Difficulty(512, kinds=True, back=0.5)),
-    (300, Difficulty(kinds=True, back=0.5)),
-    (300, Difficulty(back=0.5)),
+    (800, Difficulty(128, kinds=True)),
+    (1200, Difficulty(128, kinds=True, back=0.75)),
+    (600, Difficulty(256, kinds=True, back=0.5)),
+    (600, Difficulty(512, kinds=True, back=0.5)),
+    (600, Difficulty(kinds=True, back=0.5)),
+    (600, Difficulty(back=0.5)),
 ]
 DEEP = [
-    (200, Difficulty(gap=1, back=0.5)),
-    (350, Difficulty(gap=2, back=0.5)),
-    (50, Difficulty(length=2, gap=2, back=0.5)),
-    (100, Difficulty(length=3, gap=3, back=0.5)),
+    (600, Difficulty(gap=1, back=0.5)),
+    (600, Difficulty(gap=2, back=0.5)),
+    (300, Difficulty(length=2, gap=2, back=0.5)),
+    (400, Difficulty(length=3, gap=3, back=0.5)),
 ]
 
 
-def pairs(vocabulary: Sequence[int], first: Sequence[int], how: Difficulty, seed: object) -> Iterator[Document]:
+def pairs(vocabulary: Sequence[int], first: Sequence[int], how: Difficulty, seed: int, split: str = "train") -> Iterator[Document]:
     """Two to five pairs of a key and a value, then four of them again in any order; the asked word carries loss.
 
     `first`: ids a document begins with. Where a value comes first and the key is asked for, the first id of the vocabulary stands before it.
+    The words are decided by the seed: those of a smaller language are words of the same kind in a larger one.
     """
-    rng = random.Random(str(seed))
+    rng = random.Random(f"{seed}:{split}")
     mark, others = vocabulary[0], list(vocabulary[1:])
-    known = rng.sample(others, len(others))[: how.words or None]  # with one seed, a smaller vocabulary is part of a larger one, kinds and all
+    known = random.Random(seed).sample(others, len(others))[: how.words or None]
     keys, values = (known[::2], known[1::2]) if how.kinds else (known, known)
     while True:
         count = rng.randint(2, 5)

@@ -58,9 +58,9 @@ def retellings(lang: str, split: str, seed: int) -> Iterator[Pieces]:
     yield from endless(make, source("retellings", lang, split, seed), split)
 
 
-def made_up(tokenizer: PreTrainedTokenizerBase, how: Difficulty, seed: str) -> Iterator[Document]:
+def made_up(tokenizer: PreTrainedTokenizerBase, how: Difficulty, seed: int, split: str = "train") -> Iterator[Document]:
     """Pairs in a made-up language of this tokenizer's tokens."""
-    return pairs(ordinary(tokenizer), start_ids(tokenizer), how, seed)
+    return pairs(ordinary(tokenizer), start_ids(tokenizer), how, seed, split)
 
 
 def blocks(tokenizer: PreTrainedTokenizerBase, kind: str, lang: str, seed: int, split: str = "train") -> Iterator[Block]:
@@ -69,7 +69,7 @@ def blocks(tokenizer: PreTrainedTokenizerBase, kind: str, lang: str, seed: int, 
         "stories": lambda: plain(tokenizer, stories(lang, split, seed)),
         "interviews": lambda: answers(tokenizer, interviews(lang, split, seed)),
         "retellings": lambda: answers(tokenizer, retellings(lang, split, seed)),
-        "pairs": lambda: made_up(tokenizer, DEEP[-1][1], f"{lang}:{seed}"),
+        "pairs": lambda: made_up(tokenizer, DEEP[-1][1], seed, f"{split}-{lang}"),
         "chats": lambda: chats(tokenizer, (i.messages for i in instructions(lang, split, seed))),
     }[kind]()
     return pack(documents, BLOCK, tokenizer.pad_token_id)
