@@ -16,7 +16,7 @@ from .pairs import DEEP, SHALLOW, Difficulty
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-MASTERED = 0.95  # share of asked tokens that are right, of either kind of question; where a circuit forms is luck, that it does is not
+MASTERED = 0.95  # share of asked tokens that are right, of either kind of question; the step at which a circuit forms differs by hundreds between seeds
 LOOK = 25  # steps between two looks
 ASKED = 60  # documents of a look
 
@@ -32,8 +32,8 @@ def taught(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, layers: i
         if n == len(SHALLOW):
             model = deepened(model, layers)
         rate = 5e-3 if n < len(SHALLOW) else 4e-3
-        done, known = mastered(model, tokenizer, how, max(round(most * scale), 1), rate, seed, progress.part(n / len(curriculum), (n + 1) / len(curriculum)))
-        stages.append({**asdict(how), "steps": done.steps, "loss": done.loss, "known": known})
+        done, share = mastered(model, tokenizer, how, max(round(most * scale), 1), rate, seed, progress.part(n / len(curriculum), (n + 1) / len(curriculum)))
+        stages.append({**asdict(how), "steps": done.steps, "loss": done.loss, "known": share})
         if progress.stopping():
             break
     return {"model": model, "stages": stages}

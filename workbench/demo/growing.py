@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 def deepened(model: PreTrainedModel, layers: int) -> PreTrainedModel:
     """The model with more layers on top, which add nothing until they are trained: what they write is multiplied by zero.
 
-    The circuit that looks things up formed within 200 steps in two layers, and in three or four not within 1 000; two that have it can be added to.
+    The circuit that looks things up formed within 200 steps in two layers, and in three or four not in 350 to 550; two that have it can be added to.
     """
     import torch
 
