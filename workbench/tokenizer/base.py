@@ -54,10 +54,14 @@ class Base:
         """Ids of `text`, given in the model's alphabet, by the merges alone."""
         return [token.id for token in self.model.tokenize(text)]
 
+    def cuts(self, words: Iterable[str]) -> list[list[int]]:
+        """Ids of each word; of one that is a token, and looked up before it is cut, that token's alone."""
+        whole = self.spec["model"]["vocab"] if self.ignore_merges else {}
+        return [[whole[word]] if word in whole else self.cut(word) for word in words]
+
     def tokens(self, counts: Counter[str]) -> int:
         """Tokens of all words, each as often as it occurs."""
-        vocab = self.spec["model"]["vocab"]
-        return sum(count * (1 if self.ignore_merges and word in vocab else len(self.cut(word))) for word, count in counts.items())
+        return sum(len(ids) * count for ids, count in zip(self.cuts(counts), counts.values(), strict=True))
 
     def words(self, text: str) -> list[str]:
         """The words between which no merge reaches, in the model's alphabet."""

@@ -18,7 +18,7 @@ from ..progress import Progress
 from ..specs import Options
 from .base import Base, cutter
 from .filters import Filter
-from .learning import Learner
+from .learning import Learner, uncollected
 from .loading import load, settings, wrap
 from .reporting import dead, resplit
 
@@ -92,6 +92,7 @@ class Addition:
     exhausted: bool = False
 
 
+@uncollected()
 def extend(
     base: str | Path | PreTrainedTokenizerFast | tokenizers.Tokenizer, texts: Iterable[str], options: Extension | None = None,
     progress: Progress | None = None, reference: Iterable[str] = (),
@@ -109,10 +110,12 @@ def extend(
     judge = Filter(old.kind, options.script, options.max_length, options.digits)
     counts, spaced = old.count(texts, progress.part(0.0, 0.4))
     judge.check_serves(counts)
-    before = old.tokens(counts)
+    cuts = old.cuts(counts)
+    before = sum(len(ids) * count for ids, count in zip(cuts, counts.values(), strict=True))
     letters = _lacking(old, judge, counts, wanted, options.min_frequency)
     first = old.rows + len(letters)
-    learned = _learner(old, judge, counts).learn(wanted - len(letters), first, options.min_frequency, progress.part(0.4, 0.9))
+    learner = _learner(old, judge, counts, old.cuts(counts) if letters else cuts)
+    learned = learner.learn(wanted - len(letters), first, options.min_frequency, progress.part(0.4, 0.9))
     merges = [(left, right, first + k) for k, (left, right) in enumerate(learned.merges)]
     addition = Addition(letters, merges, rejected=learned.refused, exhausted=learned.exhausted)
     return finish(origin, old, addition, Measure(counts, spaced, before), reference)
@@ -176,14 +179,8 @@ def _lacking(old: Base, judge: Filter, counts: Counter[str], wanted: int, min_fr
     return add_letters(old, order[:wanted])
 
 
-def _learner(old: Base, judge: Filter, counts: Counter[str]) -> Learner:
+def _learner(old: Base, judge: Filter, counts: Counter[str], cuts: list[list[int]]) -> Learner:
     vocab = old.spec["model"]["vocab"]
-    words, weights = [], []
-    for word, count in counts.items():
-        if old.ignore_merges and word in vocab:
-            continue  # already one token, whatever its pieces
-        ids = old.cut(word)
-        if len(ids) > 1:
-            words.append(ids)
-            weights.append(count)
+    longer = [(ids, count) for ids, count in zip(cuts, counts.values(), strict=True) if len(ids) > 1]
+    words, weights = [ids for ids, _ in longer], [count for _, count in longer]
     return Learner(words, weights, {i: token for token, i in vocab.items()}, set(vocab), old.cut, judge.reason)
