@@ -13,7 +13,7 @@ import workbench
 
 ROOT = Path(workbench.__file__).parent
 HOSTS = {"ui", "widgets", "__main__"}
-ABOVE = {"jobs", "runs", "plots", "transferplots", "pictures", *HOSTS}
+ABOVE = {"jobs", "forking", "runs", "plots", "transferplots", "pictures", *HOSTS}
 FILES = sorted(p for p in ROOT.rglob("*.py"))
 
 

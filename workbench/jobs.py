@@ -23,7 +23,7 @@ from typing import Any, ClassVar
 from filelock import FileLock, Timeout
 from pydantic import Field
 
-from . import store, work
+from . import forking, store, work
 from .errors import Stopped, WorkbenchError, nearest
 from .progress import Event, Progress
 from .specs import Step
@@ -159,6 +159,8 @@ def resume(reference: str, step: Step | None = None) -> Job:
 
 
 def _start(path: Path) -> None:
+    if forking.start(path):
+        return
     with (path / "output.log").open("ab") as log:
         subprocess.Popen([sys.executable, "-m", "workbench.jobs", str(path)], stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
 
@@ -204,7 +206,7 @@ class _Log:
         self.file.write(json.dumps({"kind": "state", "message": name, "data": data, "at": time.time()}, ensure_ascii=False) + "\n")
 
 
-def _run(path: Path) -> int:
+def run_folder(path: Path) -> int:
     """The child: wait for a turn, run the step, say how it ended."""
     from .steps import from_json
 
@@ -277,4 +279,4 @@ class Jobs(Step):
 
 
 if __name__ == "__main__":
-    sys.exit(_run(Path(sys.argv[1])))
+    sys.exit(run_folder(Path(sys.argv[1])))

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parent))
 
 from clicking import BROWSER, expect, go, number, picture, run, section
@@ -22,6 +24,7 @@ ESCAPE = """() => {
 pytestmark = BROWSER
 
 
+@pytest.mark.timeout(1500)  # eight jobs one after the other: two and a half minutes alone, four times that where four processes share two cores
 def test_the_first_journey_with_clicks(page: Any) -> None:
     picture(page, "1-start-empty")
     page.click("#load-demo")

@@ -50,7 +50,13 @@ def mastered(
         steps=most, batch_size=4, learning_rate=rate, warmup_steps=50, schedule="constant", weight_decay=0.02, optimizer="muon", seed=seed, dtype="fp32"
     )
     blocks = stream(lambda: pack(rows.made_up(tokenizer, how, seed), rows.BLOCK, tokenizer.pad_token_id))
-    done = fit(model, blocks, settings, asked, every=LOOK, hook=lambda _step: shares.append(known(model, tokenizer, how, seed)))
+
+    def look(step: int) -> None:
+        shares.append(known(model, tokenizer, how, seed))
+        progress.metric(step=step, known=shares[-1])
+
+    done = fit(model, blocks, settings, asked, every=LOOK, hook=look)
+    progress.note(f"{how}: {shares[-1]:.2f} known after {done.steps} steps.")
     return done, shares[-1]
 
 

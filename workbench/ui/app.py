@@ -9,6 +9,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
 
+from .. import forking
 from ..errors import WorkbenchError
 from . import sidebar, theme
 from .pages import artefacts, chat, corpus, fertility, start, tokenizer, training, transfer
@@ -35,6 +36,7 @@ def build_app() -> gr.Blocks:
 def launch(host: str = "127.0.0.1", port: int = 7860, browser: bool = False, block: bool = True) -> gr.Blocks:
     """Serve the app. Raises WorkbenchError if the port is taken."""
     blocks = build_app()
+    forking.prepare()
     threading.Thread(target=_warm, daemon=True).start()
     try:
         blocks.launch(

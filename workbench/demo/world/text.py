@@ -17,6 +17,7 @@ from . import facts, render, scenes
 from .plan import Ask, Blocked, Line, Plan
 
 Made = TypeVar("Made")
+WRITTEN = 0.25  # share of the documents that are conversations: a story, questions about it, and their answers
 
 
 @dataclass(frozen=True)
@@ -126,10 +127,14 @@ def key(ask: Ask) -> str:
 
 
 def documents(lang: str, split: str, seed: int) -> Iterator[Document]:
-    """Stories together with what they state."""
+    """Stories together with what they state. A quarter are conversations, as in any large text: without, adapting the tables unlearns question words."""
     check(lang, split)
 
     def make(rng: random.Random, part: str) -> Document:
+        if rng.random() < WRITTEN:
+            plan = plan_questions(rng, part)
+            asked = (render.question(lang, ask) for ask in rng.choices(plan.asks, k=2))
+            return Document(f"{render.text(lang, plan.lines)} " + "".join(f"{qa.question}\n{qa.answer}\n" for qa in asked), tuple(plan.facts))
         plan = plan_story(rng, part)
         return Document(render.text(lang, plan.lines), tuple(plan.facts))
 
