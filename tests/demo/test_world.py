@@ -74,9 +74,14 @@ def test_splits_are_about_80_10_10():
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_stories_are_two_to_six_sentences(lang):
-    for text in take(world.stories(lang, "train", 4), 1000):
+def test_stories_are_two_to_six_sentences_and_a_quarter_are_conversations(lang):
+    texts = list(take(world.stories(lang, "train", 4), 1000))
+    told = [text for text in texts if "\n" not in text]
+    assert 0.2 < 1 - len(told) / len(texts) < 0.3
+    for text in told:
         assert 2 <= len(re.findall(r"[.!?؟]", text)) <= 6
+    for text in set(texts) - set(told):
+        assert re.fullmatch(r"[^\n]+\. [^\n]+[?؟]\n[^\n]+\.\n[^\n]+[?؟]\n[^\n]+\.\n", text), "a story, a question, its answer, and another of each"
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)

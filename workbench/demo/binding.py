@@ -56,7 +56,8 @@ def mastered(
         progress.metric(step=step, known=shares[-1])
 
     done = fit(model, blocks, settings, asked, every=LOOK, hook=look)
-    progress.note(f"{how}: {shares[-1]:.2f} known after {done.steps} steps.")
+    if not progress.stopping():
+        progress.note(f"{how}: {shares[-1]:.2f} known after {done.steps} steps.")
     return done, shares[-1]
 
 
