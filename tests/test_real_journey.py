@@ -65,7 +65,7 @@ def test_stories260k_with_russian_tokens_goes_on_in_english_as_before(story: Pat
     with torch.inference_mode():
         for length in (1, 7, len(ids)):
             prompt = torch.tensor([ids[:length]])
-            torch.testing.assert_close(old(prompt).logits, new(prompt).logits[..., :512])  # the rows are equal to the bit; some processors sum a wider product in another order
+            torch.testing.assert_close(old(prompt).logits, new(prompt).logits[..., :512])  # up to rounding: some processors sum a wider product otherwise
     assert greedy(start.path).startswith(stories.SENTENCE)
 
 
