@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 IGNORE = -100  # the label that carries no loss, as everywhere in torch
 WINDOW = 32  # documents that wait while a block is filled; more of them leave less padding but mix the order further
 BATCH = 128  # texts encoded at a time: twice as fast as one by one (novel, Llama-2, two busy cores), as the library then uses its threads
-# Kinds of models that make no such mask of `position_ids` in transformers 5: one document changes the next one's logits, as a test shows for each kind.
+# Kinds of models that make no such mask of `position_ids` in some transformers 5: one document changes the next one's logits, as a test shows for each.
 SEEING = frozenset({"bloom", "falcon", "mpt", "opt", "xglm"})
 Block = dict[str, list[int]]
 
