@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from threading import Lock
-from time import sleep
-
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -72,13 +68,6 @@ def test_of_equal_anchors_the_first_counts() -> None:
     assert nearest_k(np.eye(3)[1:2], anchors, 3).anchors.tolist() == [4, 5, 6]
 
 
-@pytest.fixture
-def threads():
-    before = torch.get_num_threads()
-    yield torch.set_num_threads
-    torch.set_num_threads(before)
-
-
 def test_blocks_and_threads_change_no_support_and_hardly_a_number(monkeypatch: pytest.MonkeyPatch, threads) -> None:
     queries, anchors = random(70, 130, 24, 1)
     anchors[50:60] = anchors[:10]  # exact ties
@@ -132,73 +121,3 @@ def test_affine_coefficients_sum_to_one_and_ridge_shrinks() -> None:
     assert np.allclose(affine.coefficients.reshape(20, 6).sum(1), 1)
     sizes = [np.abs(combine_rows(queries, anchors, support, ridge=r).coefficients).sum() for r in (0, 0.1, 1, 10)]
     assert sizes == sorted(sizes, reverse=True)
-
-
-def naive(query: np.ndarray, anchors: np.ndarray, k: int) -> list[int]:
-    chosen: list[int] = []
-    left = query
-    for _ in range(min(k, len(anchors))):
-        inner = np.abs(anchors @ left)
-        inner[chosen] = -1
-        chosen.append(int(inner.argmax()))
-        left = query - (query @ np.linalg.pinv(anchors[chosen])) @ anchors[chosen]
-        if np.linalg.norm(left) < 1e-6 * np.linalg.norm(query):
-            break
-    return chosen
-
-
-@settings(deadline=None, max_examples=40)
-@given(st.integers(1, 20), st.integers(1, 40), st.integers(1, 12), st.integers(0, 10**6))
-def test_pursuit_is_greedy_step_by_step(n: int, m: int, k: int, seed: int) -> None:
-    width = 24
-    queries, anchors = random(n, m, width, seed)
-    support = pursue(queries, anchors, k)
-    for row in range(n):
-        mine = support.anchors[support.ends[row] : support.ends[row + 1]].tolist()
-        assert mine == naive(queries[row], anchors, k)[: len(mine)]
-        assert len(mine) == min(k, m, width) or len(mine) >= min(k, m, width) - 1
-
-
-def test_pursuit_stops_when_nothing_is_left() -> None:
-    anchors = np.eye(8) + 0.01 * np.random.default_rng(0).standard_normal((8, 8))
-    support = pursue((2 * anchors[3] - anchors[5])[None], anchors, 8)
-    found = combine_rows((2 * anchors[3] - anchors[5])[None], anchors, support)
-    assert found.residual[0] < 1e-9
-    made = dict(zip(support.anchors.tolist(), found.coefficients.round(6).tolist(), strict=True))
-    assert made[3] == 2
-    assert made[5] == -1
-
-
-@given(st.integers(1, 4096), st.integers(1, 10**6), st.sampled_from([4, 8]))
-def test_pursuit_stays_in_its_room_unless_one_vector_fills_it(k: int, m: int, itemsize: int) -> None:
-    together, at_once = pursuit.sizes_of(k, m, itemsize)
-    assert 1 <= together <= pursuit.TOGETHER
-    assert together * at_once * k * m * itemsize <= pursuit.ROOM or together == at_once == 1
-
-
-def test_little_room_means_fewer_blocks_at_a_time_and_the_same_supports(monkeypatch: pytest.MonkeyPatch, threads) -> None:
-    queries, anchors = random(40, 130, 24, 3)
-    wanted = pursue(queries, anchors, 9)
-    real, running, most, lock = pursuit._block, 0, 0, Lock()
-
-    def counted(*given: object) -> list[np.ndarray]:
-        nonlocal running, most
-        with lock:
-            running += 1
-            most = max(most, running)
-        try:
-            sleep(0.01)  # long enough for the others to come
-            return real(*given)
-        finally:
-            with lock:
-                running -= 1
-
-    threads(4)
-    monkeypatch.setattr(pursuit, "_block", counted)
-    monkeypatch.setattr(pursuit, "ROOM", 2 * 3 * 13 * 130 * 8)
-    monkeypatch.setattr(pursuit, "SHARE", 3 * 13 * 130 * 8)
-    assert pursuit.sizes_of(9, 130, 8) == (3, 2)
-    found = pursue(queries, anchors, 9)
-    assert most == 2
-    assert (found.ends == wanted.ends).all()
-    assert (found.anchors == wanted.anchors).all()

@@ -1,130 +1,143 @@
-"""Orthogonal matching pursuit, for many vectors over the same dictionary of rows.
+"""Orthogonal matching pursuit, for many vectors over the same dictionary of rows: `pursuing` does one vector, this what all have in common.
 
-From step to step only the inner products with the residual are kept up to date: with q the new row made orthogonal to those chosen before, they fall by
-(q·e)·(A q), and A q follows from the Gram matrix and the A q of the steps before: m·t numbers a step where the product with the residual is m·h.
+In common are the rows' inner products with each other and with the vectors: taken once, by matrix products in fp32, those of the rows kept in 16 bits.
+Beyond `WIDEST` rows they are not kept: there vectors go side by side, and at each step one matrix product makes what they need.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import chain
 from threading import BoundedSemaphore
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .similar import Support
+from .pursued import Rows
+from .similar import Support, unit
 from .threads import spread
 
 if TYPE_CHECKING:
     import torch
 
-TOGETHER = 32  # vectors at a time, at most
-ROOM = 1 << 29  # bytes of the inner products kept by all blocks at work
-# A block's share: with 64 steps over 30,000 rows it holds 17 vectors. They take 1.3 times as long as by 32, by 8 it is 2.7 times: A is read once a block.
-SHARE = ROOM // 4
-KEPT = 4  # arrays of the size of one step's beside those that are kept: the inner products, their sizes, what is near
-WIDEST = 16_384  # with more rows their Gram matrix is not kept (1 GiB), but made row by row
-SPENT = 1e-5  # of the first inner product: what is left below this is rounding
-CLOSE = 1e-4  # inner products this near to each other are told apart in fp64, so that rounding in fp32 decides nothing
+TOGETHER = 64  # vectors at a time, at most: by 32 their products with 9,400 rows take 1.3 times as long
+ROOM = 1 << 29  # bytes held for all vectors at work
+SHARE = ROOM // 4  # of those that go side by side: with 64 steps over 30,000 rows these are 26
+EACH = 40  # bytes held for each row of one vector's work, beside two for each step
+WIDEST = 23_170  # with more rows their inner products are not kept (1 GiB)
+TILE = 1024  # rows whose inner products are taken at a time
+PIECE = 192  # columns of a product summed at a time: by their number goes what its rounding can add up to, and by 768 it is no quicker
+
+
+def _rows(anchors: np.ndarray) -> tuple[Rows, torch.Tensor]:
+    """The rows, and (m, h) of length one in fp32."""
+    import torch
+
+    given = np.ascontiguousarray(anchors, dtype=np.result_type(anchors, np.float32))
+    lengths = np.sqrt(np.einsum("ij,ij->i", given, given, dtype=np.float64))
+    scale = np.divide(1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+    even = np.multiply(given, scale[:, None], out=np.empty(given.shape, np.float32), casting="same_kind")
+    return Rows(given, scale, lengths / lengths.max(initial=np.finfo(float).tiny)), torch.from_numpy(even)
 
 
 def pursue(queries: np.ndarray, anchors: np.ndarray, k: int) -> Support:
     """For each of (n, h) up to k of the (m, h) anchors, in the order they were chosen: each has the largest inner product with what the ones before leave.
 
-    `cosines` are those of the query and the anchor. Pati et al. 1993; for embeddings 2506.06607. Beside the vectors, the anchors and their Gram matrix it
-    takes up to 512 MiB, more only where k·m inner products of one vector do; how many threads there are changes no result.
+    `cosines` are those of the query and the anchor. Pati et al. 1993; for embeddings 2506.06607. Beside the vectors, the anchors and their inner products it
+    takes up to 512 MiB, more only where what one vector needs does; how many threads there are changes no result.
     """
     import torch
 
-    # Few rows left to choose make the last inner products small differences of large numbers; fp32 does where k is far from the width.
-    exact = np.float64 if 4 * k > anchors.shape[1] or len(anchors) <= 2048 else np.float32
-    a, e = torch.from_numpy(np.ascontiguousarray(anchors, dtype=exact)), torch.from_numpy(np.ascontiguousarray(queries, dtype=exact))
-    scale = a.norm(dim=1).median().clamp_min(1e-30)  # so that no donor's scale meets the limits of fp32
-    a, e = a / scale, e / scale
-    k = min(k, len(a))
-    whole, squares = a @ a.T if len(a) <= WIDEST else None, a.square().sum(1)
+    n, m, k = len(queries), len(anchors), min(k, len(anchors))
+    (rows, even), whole = _rows(anchors), m <= WIDEST
+    gram = _gram(even) if whole else None
+    together, at_once = sizes_of(k, m, whole)
+    places, cosines, gate = np.full((n, k), -1), np.zeros((n, k)), BoundedSemaphore(at_once)
 
-    def gram(best: torch.Tensor, out: torch.Tensor) -> None:
-        torch.mm(a[best], a.T, out=out) if whole is None else torch.index_select(whole, 0, best, out=out)
-
-    together, at_once = sizes_of(k, len(a), a.element_size())
-    gate = BoundedSemaphore(at_once)
-
-    def part(start: int) -> list[np.ndarray]:
-        block = e[start : start + together]
-        padded = torch.cat([block, block.new_zeros(together - len(block), block.shape[1])])  # always one shape: always one order of summing
+    def part(start: int) -> None:
+        mine = slice(start, start + together)
         with gate:
-            return _block(padded, a, squares, gram, k)[: len(block)]
+            vectors = unit(queries[mine])
+            bases = _products(torch.from_numpy(vectors).float(), even).numpy()
+            if gram is not None:
+                _one_by_one(vectors, bases, rows, gram, places[mine], cosines[mine])
+            else:
+                _side_by_side(vectors, bases, rows, even, places[mine], cosines[mine])
 
-    chosen = list(chain.from_iterable(spread(part, range(0, len(e), together))))
-    sizes = np.array([len(row) for row in chosen], dtype=np.int64)
-    places = np.concatenate(chosen) if chosen else np.zeros(0, np.int64)
-    return Support(np.concatenate([[0], np.cumsum(sizes)]), places, _cosines(e, a, sizes, places))
-
-
-def sizes_of(k: int, m: int, itemsize: int) -> tuple[int, int]:
-    """(vectors of a block, blocks at a time) for k steps over m rows: by what they hold, never by the threads, so that every machine sums in one order."""
-    each = (k + KEPT) * m * itemsize
-    together = min(max(SHARE // each, 1), TOGETHER)
-    return together, max(ROOM // (together * each), 1)
+    for _ in spread(part, range(0, n if k else 0, together)):
+        pass
+    chosen = places >= 0
+    return Support(np.concatenate([[0], chosen.sum(1).cumsum()]), places[chosen], cosines[chosen])
 
 
-def _block(e: torch.Tensor, a: torch.Tensor, squares: torch.Tensor, gram: Callable[[torch.Tensor, torch.Tensor], None], k: int) -> list[np.ndarray]:
-    """The rows chosen for each of a few vectors; u = A times the part of a chosen row that is orthogonal to those before."""
+def sizes_of(k: int, m: int, whole: bool) -> tuple[int, int]:
+    """(vectors of a part, parts at a time) for k steps over m rows, whose inner products are kept or not: by what they hold."""
+    one = (2 * (k + 1) + EACH) * max(m, 1) + 8 * k * k
+    together = TOGETHER if whole else min(max(SHARE // one, 1), TOGETHER)
+    held = one + 4 * m * together if whole else one * together
+    return together, max(ROOM // held, 1)
+
+
+def _products(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """(a, b) inner products of (a, h) and (b, h)."""
+    made = left[:, :PIECE] @ right[:, :PIECE].T
+    for start in range(PIECE, left.shape[1], PIECE):
+        made.addmm_(left[:, start : start + PIECE], right[:, start : start + PIECE].T)
+    return made
+
+
+def _roundings(h: int) -> int:
+    """How often what goes into one of those is rounded: both factors, each product as it is added, and the sum of each piece."""
+    return 2 + min(h, PIECE) + -(-h // PIECE)
+
+
+def _in_steps(cosines: torch.Tensor) -> torch.Tensor:
     import torch
 
-    rows = torch.arange(len(e))
-    inner = e @ a.T
-    first = inner.abs().amax(1)
-    active = first > 0
-    u, scale = inner.new_empty(k, *inner.shape), inner.new_zeros(len(e), k)  # 1 / squared length of each such part; 0 where there is nothing of it
-    closed, picked = (torch.full((len(e), k), -1, dtype=torch.int64) for _ in range(2))
-    for step in range(k):
-        best = _best(inner, closed[:, :step], picked[:, :step], e, a)
-        here = inner[rows, best]
-        active &= here.abs() > SPENT * first
-        if not active.any():
+    from .pursuing import STEPS
+
+    return cosines.mul_(STEPS).round_().clamp_(-STEPS, STEPS).to(torch.int16)
+
+
+def _gram(even: torch.Tensor) -> np.ndarray:
+    """(m, m) inner products of the rows, int16: each of a pair of rows once."""
+    import torch
+
+    made = torch.empty(len(even), len(even), dtype=torch.int16)
+
+    def tile(place: tuple[int, int]) -> None:
+        one, other = (slice(start, start + TILE) for start in place)
+        made[one, other] = steps = _in_steps(_products(even[one], even[other]))
+        if one != other:
+            made[other, one] = steps.T
+
+    starts = range(0, len(even), TILE)
+    for _ in spread(tile, [(one, other) for one in starts for other in starts if one <= other]):
+        pass
+    return made.numpy()
+
+
+def _one_by_one(vectors: np.ndarray, bases: np.ndarray, rows: Rows, gram: np.ndarray, places: np.ndarray, cosines: np.ndarray) -> None:
+    from .pursuing import pursue_each, state_of
+
+    m, h = rows.given.shape
+    pursue_each(state_of(m, h, places.shape[1], _roundings(h)), rows, vectors, bases, gram, places, cosines)
+
+
+def _side_by_side(vectors: np.ndarray, bases: np.ndarray, rows: Rows, even: torch.Tensor, places: np.ndarray, cosines: np.ndarray) -> None:
+    from .pursuing import begin, choose, state_of, take
+
+    m, h = rows.given.shape
+    states = [state_of(m, h, places.shape[1], _roundings(h)) for _ in vectors]
+    for state, vector, base in zip(states, vectors, bases, strict=True):
+        begin(state, vector, base, rows)
+    going = states
+    for _ in range(places.shape[1]):
+        found = [(state, best) for state in going if (best := choose(state, rows)) >= 0]
+        if not found:
             break
-        before = u[:step, rows, best].T
-        shares = before * scale[:, :step]
-        gram(best, u[step])
-        if step:
-            u[step][:, None].baddbmm_(shares[:, None], u[:step].transpose(0, 1), alpha=-1)
-        left = squares[best] - (shares * before).sum(1)
-        fresh = active & (left > 1e-6 * squares[best])  # else it is a combination of those chosen before
-        scale[:, step] = torch.where(fresh, 1 / left.clamp_min(1e-30), 0.0)
-        inner.addcmul_(u[step], (here * scale[:, step])[:, None], value=-1)
-        closed[:, step] = best
-        inner.scatter_(1, closed[:, : step + 1], 0.0)  # as it would be but for rounding
-        picked[fresh, step] = best[fresh]
-    return [row[row >= 0].numpy() for row in picked]
-
-
-def _best(inner: torch.Tensor, closed: torch.Tensor, picked: torch.Tensor, e: torch.Tensor, a: torch.Tensor) -> torch.Tensor:
-    """The place of the largest inner product of each row; of equal ones the first."""
-    import torch
-
-    size = inner.abs().scatter_(1, closed, -1.0)
-    largest, best = size.max(1)
-    close = size > (1 - CLOSE) * largest[:, None]
-    for row in torch.nonzero((largest > 0) & (close.sum(1) > 1))[:, 0].tolist():
-        near = torch.nonzero(close[row])[:, 0]
-        chosen = a[picked[row][picked[row] >= 0]].double()
-        target = e[row].double()
-        left = target - (torch.linalg.lstsq(chosen.T, target[:, None]).solution[:, 0] @ chosen if len(chosen) else 0)
-        exact = (a[near].double() @ left).abs()
-        best[row] = near[int((exact >= exact.max() * (1 - 1e-9)).nonzero()[0])]
-    return best
-
-
-def _cosines(e: torch.Tensor, a: torch.Tensor, sizes: np.ndarray, places: np.ndarray) -> np.ndarray:
-    import torch
-
-    found = np.zeros(len(places))
-    lengths, owners = a.norm(dim=1), np.repeat(np.arange(len(sizes)), sizes)
-    for start in range(0, len(places), 1 << 14):
-        part = slice(start, start + (1 << 14))
-        mine, theirs = torch.from_numpy(owners[part]), torch.from_numpy(places[part])
-        found[part] = ((e[mine] * a[theirs]).sum(1) / (e[mine].norm(dim=1) * lengths[theirs]).clamp_min(1e-30)).numpy()
-    return found
+        steps = _in_steps(_products(even[[best for _, best in found]], even)).numpy()
+        for (state, best), products in zip(found, steps, strict=True):
+            take(state, rows, best, products)
+        going = [state for state, _ in found]
+    for v, state in enumerate(states):
+        n = state.counts[0]
+        places[v, :n], cosines[v, :n] = state.chosen[:n], state.cosines[:n]
