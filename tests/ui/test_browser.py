@@ -24,7 +24,7 @@ ESCAPE = """() => {
 pytestmark = BROWSER
 
 
-@pytest.mark.timeout(1500)  # eight jobs one after the other: two and a half minutes alone, four times that where four processes share two cores
+@pytest.mark.timeout(1500)  # eight jobs one after the other: 160 s beside one training, over 600 s seen where many processes shared two cores
 def test_the_first_journey_with_clicks(page: Any) -> None:
     picture(page, "1-start-empty")
     page.click("#load-demo")

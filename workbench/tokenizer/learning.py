@@ -98,7 +98,7 @@ class Learner:
         """Why the product may not be learned: the filter's reason, or that it would exist twice or not be what its own text is cut into.
 
         Each stays true for ever, so that learning in two goes is learning in one. Only a pair whose turn has come is judged: of 105 000 pairs of a
-        novel one in four, and judging all of them was a quarter of the time.
+        novel one in five, and judging all of them was a fifth of the time.
         """
         product = self.text[pair[0]] + self.text[pair[1]]
         if reason := self.reason(product):
