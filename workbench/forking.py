@@ -1,7 +1,8 @@
 """Jobs that begin at once: a process that has the heavy imports behind it forks itself for each of them.
 
 The libraries a job needs take seconds to import, more than many a job of the demo works for: a short evaluation takes an eighth of the time
-(tests/benchmarks/bench_jobs.py). A host that stays, such as the app, calls `prepare`; then each job is a child of that process, in a session of its own, and outlives both it and the host as other jobs do.
+(tests/benchmarks/bench_jobs.py). A host that stays, such as the app, calls `prepare`; then each job is a child of that process, in a session of its
+own, and outlives both it and the host as other jobs do.
 """
 
 from __future__ import annotations

@@ -41,9 +41,9 @@ def state_of(m: int, h: int, k: int, roundings: int) -> State:
     )  # fmt: skip
 
 
-def compiled(work: Work, sums: str = "reassoc") -> Work:
-    """Compiled once for all processes, or in each where no folder can be written. Sums are taken in any order: what they can be off by is the same in each."""
-    options = {"nogil": True, "fastmath": {"nnan", "nsz", "contract", sums}}
+def compiled(work: Work, any_order: bool = True) -> Work:
+    """Compiled once for all processes, or in each where no folder can be written. What sums can be off by is the same in any order."""
+    options = {"nogil": True, "fastmath": {"nnan", "nsz", "contract", *(["reassoc"] if any_order else [])}}
     try:
         return njit(cache=True, **options)(work)
     except RuntimeError:
@@ -70,7 +70,7 @@ def _dot(a: np.ndarray, b: np.ndarray) -> float:
     return total
 
 
-@partial(compiled, sums="contract")
+@partial(compiled, any_order=False)
 def _sum(inner: np.ndarray, kept: np.ndarray, c: np.ndarray, start: int, stop: int) -> None:
     """Adds the chosen rows' share to the inner products from `start` to `stop`; c: (pairs · 2,), see `choose`.
 
