@@ -17,11 +17,12 @@ pytestmark = BROWSER
 def test_methods_race_and_explain_themselves(page: Any) -> None:
     go(page, "Transfer")
     expect(page.locator("#transfer-result")).to_contain_text("Tokenizer page")  # an empty state says what to do
+    go(page, "Tokenizer")
+    page.locator("#tokenizer-extend-new_tokens").locator("textarea, input").fill("200")
     page.click("#load-demo")
     expect(page.locator("#chain")).to_contain_text("demo:en-base")
-    go(page, "Tokenizer")
-    expect(page.locator("#tokenizer-extend-new_tokens").locator("textarea, input")).to_have_value("1000")
-    page.locator("#tokenizer-extend-new_tokens").locator("textarea, input").fill("200")
+    expect(page.locator("#tokenizer-extend-base input")).to_have_value("demo:en-base")
+    expect(page.locator("#tokenizer-extend-new_tokens").locator("textarea, input")).to_have_value("200")  # typed before the demo's 1000 came
     run(page, "tokenizer-extend")
     go(page, "Transfer")
     expect(page.locator("#transfer-tokenizer input")).to_have_value(re.compile("tokenizer-"))

@@ -69,32 +69,40 @@ class Shell:
         self._follow_chain()
 
     def _follow_chain(self) -> None:
-        """When the journey moves on, the references that follow it move too; those that the user set stay until then.
+        """When the journey moves on, the references that follow it move too; those that the user set stay until then, and numbers for good.
 
         No component is an input here, for the same reason as in `quiet`.
         """
-        following = [(form, f) for form, _ in self.forms for f in form.followers]
+        following = [(n, form, f) for n, (form, _) in enumerate(self.forms) for f in form.followers]
         blocks = [block for _, block in self.forms]
 
         def refresh(before: list[Any], edited: dict[int, list[Any]]) -> list[Any]:
             now = chain.current()
-            listed = {kind: choices(kind) for kind in {f.knob.ref for _, f in following if f.knob.ref}}
-            after = [_suggested(form, f, now) for form, f in following]
+            listed = {kind: choices(kind) for kind in {f.knob.ref for *_, f in following if f.knob.ref}}
+            offers = zip(following, before or [None] * len(following), strict=True)
+            after = [None if _set_by_user(form, f, edited.get(n), old) else _suggested(form, f, now) for (n, form, f), old in offers]
             updates = [
                 gr.update(**({"choices": listed[f.knob.ref]} if f.knob.ref else {}), **({"value": new} if new not in (None, []) and new != old else {}))
-                for (_, f), new, old in zip(following, after, before or [None] * len(following), strict=True)
+                for (*_, f), new, old in zip(following, after, before or [None] * len(following), strict=True)
             ]
-            values = {f.component: new for (_, f), new in zip(following, after, strict=True) if new not in (None, [])}
+            values = {f.component: new for (*_, f), new in zip(following, after, strict=True) if new not in (None, [])}
             code = [code_html(form.code(*_values(form, edited.get(n), values))) for n, (form, _) in enumerate(self.forms)]
             return [after, *updates, *code]
 
-        self.world.change(refresh, [self.offered, self.edited], [self.offered, *(f.component for _, f in following), *blocks], **self.quiet)
+        self.world.change(refresh, [self.offered, self.edited], [self.offered, *(f.component for *_, f in following), *blocks], **self.quiet)
 
 
 def _values(form: Form, edited: list[Any] | None, offered: dict[Any, Any]) -> list[Any]:
     """What a form holds, as far as the server knows: the user's last edit or the defaults, with the references of the chain."""
     held = edited or [f.component.value for f in form.fields]
     return [offered.get(f.component, value) for f, value in zip(form.fields, held, strict=True)]
+
+
+def _set_by_user(form: Form, picker: Field, edited: list[Any] | None, offered: Any) -> bool:
+    """Whether the user has given a number that is neither its default nor what was offered: typed just before the offer comes, it is not to be lost."""
+    if picker.knob.type not in (int, float) or edited is None:
+        return False
+    return str(edited[form.fields.index(picker)]) not in (str(picker.component.value), str(offered))
 
 
 def _suggested(form: Form, picker: Field, now: chain.Chain) -> Any:
