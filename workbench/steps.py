@@ -40,6 +40,7 @@ STEPS = (
     "artefacts:Export",
     "jobs:Jobs",
     "demo.build:Build",
+    "demo.check:Check",
     "ui.step:App",
 )
 

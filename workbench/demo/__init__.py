@@ -2,4 +2,6 @@
 
 from ..lazy import names as _names
 
-__getattr__, __dir__, __all__ = _names(__name__, build="Build STAGES", measure="lookup", world="stories dialogues instructions parallel choices dictionary")
+__getattr__, __dir__, __all__ = _names(
+    __name__, build="Build STAGES", check="Check guessing", measure="lookup", world="stories dialogues instructions parallel choices dictionary"
+)

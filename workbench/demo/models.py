@@ -1,4 +1,4 @@
-"""The demo's four models: what each is, what it is trained on and how long."""
+"""The demo's five models: what each is, what it is trained on and how long."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from . import binding, measure, rows, tokenizers
 from .world import LANGUAGES, stories
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase, Qwen3Config
 
-# Shares of tokens. A Russian or Persian word costs about three of them, so two words in three are English.
-MOSTLY_ENGLISH = {"en": 0.46, "ru": 0.29, "fa": 0.25}
+# Shares of tokens. A Russian or Persian word costs about three of them, so nearly two words in three are English.
+MOSTLY_ENGLISH = {"en": 0.40, "ru": 0.32, "fa": 0.28}
 LAYERS = 4
 BASE_PHASES = [
     (8_000, {"retellings": 0.4, "interviews": 0.4, "pairs": 0.1, "stories": 0.1}, MOSTLY_ENGLISH),
@@ -25,6 +25,7 @@ BASE_PHASES = [
 ]
 # One conversation in twenty-five is Russian and one Persian, so that the model learns to end its turn there too.
 CHAT_PHASES = [(0, {"chats": 0.62, "interviews": 0.33, "stories": 0.05}, {"en": 0.84, "ru": 0.08, "fa": 0.08})]
+MULTI_PHASES = [(0, {"stories": 1.0}, {"en": 0.34, "ru": 0.33, "fa": 0.33})]
 COUNT = 300  # test documents and questions a finished model is measured on
 
 
@@ -40,20 +41,15 @@ class Made:
 def base(_made: Path, seed: int, scale: float, progress: Progress) -> Made:
     """en-base: a Qwen3 with one table for input and output, trained from nothing on made-up pairs, then on the world's texts, mostly English."""
     import torch
-    from transformers import Qwen3Config, Qwen3ForCausalLM
+    from transformers import Qwen3ForCausalLM
 
     tokenizer = tokenizers.base_tokenizer(seed, scale=_text_share(scale))
-    config = Qwen3Config(
-        vocab_size=len(tokenizer), hidden_size=192, intermediate_size=384, num_hidden_layers=2, num_attention_heads=6, num_key_value_heads=6, head_dim=32,
-        max_position_embeddings=512, tie_word_embeddings=True, bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
-        pad_token_id=tokenizer.pad_token_id,
-    )  # fmt: skip
     with untouched_randomness():
         torch.manual_seed(seed)
-        taught = binding.taught(Qwen3ForCausalLM(config), tokenizer, LAYERS, seed, scale, progress.part(0.0, 0.2))
+        taught = binding.taught(Qwen3ForCausalLM(_shape(tokenizer, 2)), tokenizer, LAYERS, seed, scale, progress.part(0.0, 0.2))
     model = taught["model"]
     settings = Settings(
-        steps=_scaled(6_000, scale), minutes=50 * scale, batch_size=8, learning_rate=2e-3, warmup_steps=20, schedule="linear", weight_decay=0.02,
+        steps=_scaled(8_000, scale), minutes=70 * scale, batch_size=8, learning_rate=2e-3, warmup_steps=20, schedule="linear", weight_decay=0.02,
         optimizer="muon", seed=seed, dtype="fp32", compile=_compiles(scale),
     )  # fmt: skip
     about = _train(model, tokenizer, BASE_PHASES, settings, progress.part(0.2, 1.0), chat=False)
@@ -75,6 +71,20 @@ def chat(made: Path, seed: int, scale: float, progress: Progress) -> Made:
     about = _train(model, tokenizer, CHAT_PHASES, settings, progress, chat=True)
     model.generation_config.eos_token_id = [tokenizer.convert_tokens_to_ids(tokenizers.END), tokenizer.eos_token_id]
     return Made(model, tokenizer, about | {"scores": measure.language_model(model, tokenizer, chat=True, count=_scaled(COUNT, scale))})
+
+
+def multi(_made: Path, seed: int, scale: float, progress: Progress) -> Made:
+    """multi-base: a model like en-base that has read stories in all three languages, in a vocabulary with words of each. It is SALT's to transfer from."""
+    from transformers import Qwen3ForCausalLM
+
+    tokenizer = tokenizers.multi_tokenizer(seed, scale=_text_share(scale))
+    settings = Settings(
+        steps=_scaled(6_000, scale), minutes=25 * scale, batch_size=8, learning_rate=3e-3, warmup_steps=50, schedule="linear", weight_decay=0.02,
+        optimizer="muon", seed=seed, dtype="fp32", compile=_compiles(scale),
+    )  # fmt: skip
+    model = _fresh(lambda: Qwen3ForCausalLM(_shape(tokenizer, LAYERS)), seed)
+    about = _train(model, tokenizer, MULTI_PHASES, settings, progress, chat=False)
+    return Made(model, tokenizer, about | {"scores": measure.language_model(model, tokenizer, chat=False, count=_scaled(COUNT, scale))})
 
 
 def encoder(lang: str, seed: int, scale: float, progress: Progress) -> Made:
@@ -102,6 +112,16 @@ def encoder(lang: str, seed: int, scale: float, progress: Progress) -> Made:
     done = fit(model, stream(single), settings, progress, collate=collate)
     about = {"data": {"stories": 1.0, "split": "train", "languages": {lang: 1.0}}, "settings": asdict(settings), **_summary(done)}
     return Made(model, tokenizer, about | {"scores": {lang: {"masked_accuracy": measure.masked_accuracy(model, tokenizer, lang, _scaled(COUNT, scale))}}})
+
+
+def _shape(tokenizer: PreTrainedTokenizerBase, layers: int) -> Qwen3Config:
+    from transformers import Qwen3Config
+
+    return Qwen3Config(
+        vocab_size=len(tokenizer), hidden_size=192, intermediate_size=384, num_hidden_layers=layers, num_attention_heads=6, num_key_value_heads=6, head_dim=32,
+        max_position_embeddings=512, tie_word_embeddings=True, bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
 
 
 def _train(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ TEMPLATE = (
 SEEN = {"en": 20_000, "ru": 4000, "fa": 2200}
 
 
-def base_tokenizer(seed: int = 0, size: int = 1536, scale: float = 1.0) -> PreTrainedTokenizerFast:
+def base_tokenizer(seed: int = 0, size: int = 1536, scale: float = 1.0, seen: Mapping[str, int] = SEEN) -> PreTrainedTokenizerFast:
     """Byte-level BPE of `size` tokens: whole English words, pieces of Russian and Persian ones (about three a word).
 
     `scale`: share of the usual text to learn from, for a quick trial.
@@ -36,9 +36,14 @@ def base_tokenizer(seed: int = 0, size: int = 1536, scale: float = 1.0) -> PreTr
     trainer = trainers.BpeTrainer(
         vocab_size=size, special_tokens=special, initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()), min_frequency=2, show_progress=False
     )
-    tokenizer.train_from_iterator(_texts(seed, scale), trainer)
+    tokenizer.train_from_iterator(_texts(seed, scale, seen), trainer)
     tokenizer.post_processor = processors.TemplateProcessing(single=f"{BOS} $A", pair=f"{BOS} $A {BOS} $B", special_tokens=[(BOS, special.index(BOS))])
     return _wrap(tokenizer, bos_token=BOS, eos_token=EOS, pad_token=PAD, extra_special_tokens=special[3:], chat_template=TEMPLATE, model_max_length=256)
+
+
+def multi_tokenizer(seed: int = 0, size: int = 3072, scale: float = 1.0) -> PreTrainedTokenizerFast:
+    """Byte-level BPE of `size` tokens that has read as much of each language: whole words in all three."""
+    return base_tokenizer(seed, size, scale, dict.fromkeys(SEEN, 10_000))
 
 
 def plm_tokenizer(lang: str, seed: int = 0, size: int = 1800, scale: float = 1.0) -> PreTrainedTokenizerFast:
@@ -58,8 +63,8 @@ def plm_tokenizer(lang: str, seed: int = 0, size: int = 1800, scale: float = 1.0
     return _wrap(tokenizer, pad_token=PAD, unk_token="<unk>", cls_token="<cls>", sep_token="<sep>", mask_token="<mask>", model_max_length=128)
 
 
-def _texts(seed: int, scale: float) -> Iterator[str]:
-    for lang, count in SEEN.items():
+def _texts(seed: int, scale: float, seen: Mapping[str, int]) -> Iterator[str]:
+    for lang, count in seen.items():
         yield from islice(stories(lang, "train", seed), round(count * scale))
 
 

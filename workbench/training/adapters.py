@@ -80,6 +80,19 @@ def learner(model: PreTrainedModel, rows: Sequence[int] | None = None, lora: Lor
     return made
 
 
+def forgotten(model: PreTrainedModel, seed: int) -> PreTrainedModel:
+    """The same model with weights drawn anew, as its class draws them for training from nothing; decided by the seed alone."""
+    import torch
+
+    from .fitting import untouched_randomness
+
+    with untouched_randomness():
+        torch.manual_seed(seed)
+        drawn = type(model)(model.config)
+    model.load_state_dict(drawn.state_dict())
+    return model
+
+
 def whole(model: PreTrainedModel) -> Learner:
     """Let every weight learn."""
     tables = {id(table.weight) for table in _tables(model)}

@@ -91,11 +91,14 @@ class Full(OnText):
     kind: ClassVar[str] = "full"
     stage: Literal["full"] = Field("full", description="Which stage of the adaptation: full trains every weight.")
     body_learning_rate: float = Field(1e-3, ge=0.0, le=1.0, description="Peak learning rate of all weights outside the tables; 0 takes learning_rate.")
+    forget: bool = Field(
+        False, description="Begin with random weights: a model of the same shape trained from nothing, as a control.", json_schema_extra=ADVANCED
+    )
 
     def learner(self, model: PreTrainedModel) -> Learner:
-        from .adapters import whole
+        from .adapters import forgotten, whole
 
-        return whole(model)
+        return whole(forgotten(model, self.seed) if self.forget else model)
 
 
 def blocks(tokenizer: PreTrainedTokenizerFast, texts: list[Iterable[str]], shares: list[float], block: int, seed: int) -> Iterator[Block]:
