@@ -245,3 +245,17 @@ def test_the_consequences_of_a_tokenizer_are_said_in_words() -> None:
     assert "1,000 words" not in spaceless
     assert same == "For demo:en, all tokenizers need the same number of tokens."
     assert consequences([row("old", 1.0, 0.8)]) == []
+
+
+def test_the_start_page_shows_which_claims_hold(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from workbench import store
+    from workbench.ui.pages import start
+
+    monkeypatch.setattr("workbench.refs.demo_folder", lambda: tmp_path)
+    assert "demo.check" in start.claimed()[0]
+    row = {"gate": "0 <Russian>", "value": 0.7, "low": 0.6, "high": 0.8, "threshold": 0.5}
+    rows = [row | {"pass": True}, row | {"threshold": None, "pass": None}]
+    store.write_json(tmp_path / "check.json", {"rows": rows, "passed": 1, "judged": 1, "measured": "2026-01-01"})
+    said, shown = start.claimed()
+    assert "1 of 1 claims hold" in said
+    assert [r["pass"] for r in shown] == ["holds", ""]

@@ -3,5 +3,5 @@
 from ..lazy import names as _names
 
 __getattr__, __dir__, __all__ = _names(
-    __name__, build="Build STAGES", check="Check guessing", measure="lookup", world="stories dialogues instructions parallel choices dictionary"
+    __name__, build="Build STAGES", check="Check guessing shipped", measure="lookup", world="stories dialogues instructions parallel choices dictionary"
 )

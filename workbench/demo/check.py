@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -39,12 +40,13 @@ class Check(Step):
     parts: tuple[Part, ...] = Field(("lep", "salt", "persian", "time"), min_length=1, description="What is measured.")
     languages: tuple[Literal["ru", "fa"], ...] = Field(("ru", "fa"), min_length=1, description="Languages that LEP and SALT are measured in.")
     seeds: int = Field(3, ge=1, le=20, description="Trainings of each kind; a claim about a difference needs two at least.")
+    file: str = Field("", description="A JSON file that gets the table, too; the demo's own is beside its models.", json_schema_extra={"advanced": True})
     set: tuple[str, ...] = Field(
         (), description="Changes of knobs of the recipe check, as step.knob=value, for a quick trial.", json_schema_extra={"advanced": True}
     )
 
     def run(self, out: Path, progress: Progress) -> dict[str, Any]:
-        from .. import refs
+        from .. import refs, store
 
         if missing := [name for name in ("demo:en-base", "demo:en-chat") if name not in refs.demo_names()]:
             raise WorkbenchError(f"There is no {' and no '.join(missing)} to measure; make the demo's models with demo.build first.")
@@ -54,7 +56,11 @@ class Check(Step):
             found += getattr(self, f"_{part}")(lang, progress.part(n / len(work), (n + 1) / len(work)))
         rows = list({gate.gate: gate.row() for gate in found}.values())  # English is asked beside every language
         judged = [row["pass"] for row in rows if row["pass"] is not None]
-        return {"rows": rows, "passed": sum(judged), "judged": len(judged)}
+        table = {"rows": rows, "passed": sum(judged), "judged": len(judged)}
+        if self.file:
+            about = {"measured": time.strftime("%Y-%m-%d"), "seeds": self.seeds, "set": list(self.set), "versions": store.versions()}
+            store.write_json(Path(self.file).expanduser(), about | table)
+        return table
 
     def _lep(self, lang: str, progress: Progress) -> list[gates.Gate]:
         language, script, repeat = LANGUAGES[lang]
@@ -100,6 +106,16 @@ class Check(Step):
             gates.Gate("7 the whole demo: minutes", minutes, minutes, minutes, MINUTES, minutes <= MINUTES),
             gates.Gate("7 the whole demo: GiB at most", peak, peak, peak, GIBIBYTES, peak <= GIBIBYTES),
         ]
+
+
+def shipped() -> dict[str, Any]:
+    """The table that was measured when the demo's models were made; {} where there is none."""
+    from .. import refs
+
+    try:
+        return json.loads((refs.demo_folder() / "check.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
 
 
 def guessing(lang: str, count: int = 2000) -> float:

@@ -10,9 +10,10 @@ from typing import Any
 import gradio as gr
 
 from ... import artefacts, devices, refs, steps, store
+from ...demo.check import shipped
 from .. import chain
 from ..forms import Form
-from ..messages import empty
+from ..messages import empty, guarded
 from ..panel import JobPanel, recent
 from ..shell import Shell
 from ..tables import Table
@@ -70,6 +71,9 @@ def build(shell: Shell) -> None:
     numbers = gr.HTML("", elem_id="demo-numbers")
     replies = gr.HTML("", elem_id="demo-replies")
     table = Table("The same numbers as a table", "demo", 300)
+    gr.Markdown("### What the demo claims, measured", elem_classes="section")
+    judged = gr.HTML("", elem_id="gates")
+    claims = Table("Claims, with their controls", "claims", 340, wrap=True)
     with gr.Row():
         with gr.Column(scale=3, min_width=420):
             gr.Markdown("### Made lately", elem_classes="section")
@@ -87,6 +91,10 @@ def build(shell: Shell) -> None:
         rows = [lately(a) for a in store.artefacts()[:8]]
         return [journey_html(), gr.update(visible=not rows), environment_html(), *made.update(rows)]
 
+    def judge() -> list[Any]:
+        said, rows = claimed()
+        return [said, *claims.update(rows)]
+
     def show(job: str) -> list[Any]:
         found = next((s for s in recent(("recipe",)) if s.id == job), None)
         metrics = (found.result or {}).get("metrics", {}) if found else {}
@@ -94,6 +102,7 @@ def build(shell: Shell) -> None:
 
     journey.click(go, None, shell.tabs, **shell.quiet)
     shell.world.change(renew, None, [journey, nothing, machine, *made.parts], **shell.quiet)
+    shell.world.change(guarded(judge), None, [judged, *claims.parts], **shell.quiet)
     panel.finished.change(show, panel.finished, [numbers, replies, *table.parts], **shell.quiet)
 
 
@@ -117,6 +126,20 @@ def journey_html() -> str:
         )
     )
     return f'{hint}<ol class="journey">{"".join(cards)}</ol>'
+
+
+def claimed() -> tuple[str, list[dict[str, Any]]]:
+    """What demo.check found: in a run on this machine, else when the models were made; and how many of the claims hold."""
+    run = next((s for s in recent(("demo.check",)) if s.state == "done" and s.result), None)
+    found = run.result["metrics"] if run else shipped()
+    if not found.get("rows"):
+        return empty("Not measured yet: the command “workbench demo.check” fills this table; it takes some hours."), []
+    where = "on this machine" if run else f"when the models were made ({html.escape(str(found.get('measured', '')))})"
+    said = (
+        f"{found['passed']} of {found['judged']} claims hold, measured {where} by <code>workbench demo.check</code>; rows without a threshold are only shown."
+    )
+    verdicts = {True: "holds", False: "does not hold", None: ""}
+    return f'<p class="small">{said}</p>', [{**row, "pass": verdicts[row["pass"]]} for row in found["rows"]]
 
 
 def lately(artefact: store.Artefact) -> dict[str, Any]:
