@@ -259,3 +259,12 @@ def test_the_start_page_shows_which_claims_hold(tmp_path: Any, monkeypatch: pyte
     said, shown = start.claimed()
     assert "1 of 1 claims hold" in said
     assert [r["pass"] for r in shown] == ["holds", ""]
+
+
+def test_a_job_is_called_by_its_name_or_by_what_it_runs() -> None:
+    from workbench.ui.snapshots import Snapshot
+
+    def of(name: str, kind: str) -> str:
+        return Snapshot("1-a", "recipe", name, "done", 1.0, "", "", None, [], kind).title
+
+    assert [of("", "persian"), of("", ""), of("mine", "persian")] == ["recipe persian", "recipe", "mine"]

@@ -117,7 +117,7 @@ def jobs_html(shots: list[Snapshot], stopping: str = "") -> str:
         busy = not shot.ended
         state = "stopping" if shot.id == stopping and busy else WORDS[shot.state].split(":")[0].replace("waiting for its turn", "waiting")
         rows.append(
-            f'<li class="{shot.state}" title="{html.escape(shot.error or shot.message)}"><b>{html.escape(shot.name or shot.step)}</b>'
+            f'<li class="{shot.state}" title="{html.escape(shot.error or shot.message)}"><b>{html.escape(shot.title)}</b>'
             f"<span>{state}{f' {round(100 * shot.fraction)} %' if shot.state == 'running' else ''}</span>"
             + (f'<button type="button" data-job="{shot.id}" aria-label="Stop this job">stop</button>' if busy else "")
             + "</li>"

@@ -34,6 +34,12 @@ class Snapshot:
     error: str
     result: dict[str, Any] | None
     events: list[dict[str, Any]] = field(repr=False)
+    kind: str = ""
+
+    @property
+    def title(self) -> str:
+        """What it is called in lists: its name, else its step with the stage or the recipe that it runs."""
+        return self.name or " ".join(filter(None, (self.step, self.kind)))
 
     @property
     def ended(self) -> bool:
@@ -91,7 +97,8 @@ def _read(job: Job) -> Snapshot:
     last = next((e for e in reversed(events) if e["kind"] == "state"), {"data": {}, "message": ""})
     result = last["data"] if last["message"] == "done" else None
     whole = state == "done" and (result or {}).get("metrics", {}).get("ended") != "stop"
-    shot = Snapshot(job.id, spec.get("step", ""), job.name, state, 1.0 if whole else fraction, message, last["data"].get("error", ""), result, events)
+    kind, error = str(spec.get("stage") or spec.get("recipe") or ""), last["data"].get("error", "")
+    shot = Snapshot(job.id, spec.get("step", ""), job.name, state, 1.0 if whole else fraction, message, error, result, events, kind)
     if shot.ended:
         _done[str(job.path)] = size, shot
     return shot

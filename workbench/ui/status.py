@@ -16,7 +16,7 @@ def queued(shot: Snapshot) -> str:
     if shot.state != "waiting":
         return ""
     ahead = [s for s in recent(limit=60) if not s.ended and s.id != shot.id and is_heavy(s) and (s.state == "running" or s.id < shot.id)]
-    names = ", ".join(f"{s.name or s.step} ({s.state})" for s in reversed(ahead))
+    names = ", ".join(f"{s.title} ({s.state})" for s in reversed(ahead))
     return f"waiting for its turn: {len(ahead)} before it, {names}" if ahead else ""
 
 
