@@ -80,7 +80,7 @@ def test_blocks_and_threads_change_no_support_and_hardly_a_number(monkeypatch: p
     first = everything()
     threads(2)
     monkeypatch.setattr(similar, "AT_ONCE", 1)
-    monkeypatch.setattr(combining, "NUMBERS", 1)
+    monkeypatch.setattr(combining, "TOGETHER", 1)
     monkeypatch.setattr(pursuit, "TOGETHER", 3)
     second = everything()
     for a, b in zip(first, second, strict=True):
