@@ -90,8 +90,7 @@ def _by_svd(e: torch.Tensor, rows: torch.Tensor, ridge: float, affine: bool) -> 
     k, h = rows.shape
     centre = rows.mean(0) if affine else torch.zeros(h, dtype=rows.dtype)
     rows, e = rows - centre, e - centre
-    if ridge:
-        level = ridge * (rows * rows).sum() / k
+    if level := ridge * float((rows * rows).sum()) / k:
         c = torch.linalg.solve(rows @ rows.T + level * torch.eye(k, dtype=rows.dtype), rows @ e)
     else:
         c = e @ torch.linalg.pinv(rows, rtol=max(k, h) * torch.finfo(rows.dtype).eps)
