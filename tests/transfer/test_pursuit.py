@@ -235,7 +235,7 @@ def test_little_room_means_fewer_parts_at_a_time_and_the_same_supports(whole: bo
 def test_where_nothing_can_be_written_it_is_compiled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     from numba.core import caching
 
-    from workbench.transfer import pursuing
+    from workbench.transfer.compiling import compiled
 
     monkeypatch.setattr(caching.CacheImpl, "_locator_classes", [])
-    assert pursuing.compiled(lambda a: a + 1)(2) == 3
+    assert compiled(lambda a: a + 1)(2) == 3

@@ -47,7 +47,10 @@ def test_a_support_may_be_longer_than_the_first_look() -> None:
     anchors = 1 + 1e-3 * rng.standard_normal((700, 5))  # all alike: sparsemax gives weight to hundreds
     support = sparsemax(anchors[:3], anchors)
     assert (support.sizes > 500).all()
-    assert (sparsemax(anchors[:3], anchors, most=7).sizes == 7).all()
+    for most in (1, 7, similar.LOOK, similar.LOOK + 1):
+        first = sparsemax(anchors[:3], anchors, most=most)
+        assert (first.sizes == most).all()
+        assert first.anchors.tolist() == [place for start in support.ends[:-1] for place in support.anchors[start : start + most]]
 
 
 @settings(deadline=None, max_examples=25)
@@ -80,7 +83,7 @@ def test_blocks_and_threads_change_no_support_and_hardly_a_number(monkeypatch: p
     first = everything()
     threads(2)
     monkeypatch.setattr(similar, "AT_ONCE", 1)
-    monkeypatch.setattr(combining, "NUMBERS", 1)
+    monkeypatch.setattr(combining, "TOGETHER", 1)
     monkeypatch.setattr(pursuit, "TOGETHER", 3)
     second = everything()
     for a, b in zip(first, second, strict=True):

@@ -31,7 +31,8 @@ COPY, MIX, SHARED, DRAW, PRODUCT = range(5)
 KINDS = ("copy", "mix", "shared", "draw", "product")
 Role = Literal["input", "output"]
 PANEL = 512  # columns combined at a time, on one thread: bounds the memory
-LARGE = 100.0  # Σ|c| of a row up to which fp32 sums do for 16-bit tables: they are off by 1e-7 of it, and what is stored by 4e-3 of the result
+ROWS = 256  # rows of compiled sums at a time, on one thread
+LARGE = 1 << 28  # numbers of source rows that go into the new ones: below, compiled sums do not save the time that numba takes to load
 ROOM = 1 << 26  # bytes of new rows at a time; half of it costs a sixth more, for the source rows are gathered again for each block
 
 
@@ -128,7 +129,7 @@ class Blend:
             if kind == COPY:
                 rows = table[torch.from_numpy(self.source[mine])]
             elif kind == MIX:
-                rows = combine(mix[mine], table)
+                rows = combine(mix, table, mine)
             elif kind == SHARED:
                 rows = torch.stack([shared[i] for i in self.source[mine]])
             elif kind == PRODUCT:
@@ -217,28 +218,48 @@ def _matrix(name: str, arrays: dict[str, np.ndarray], columns: int) -> scipy.spa
     return csr_array((arrays[f"{name}.data"], arrays[f"{name}.indices"], indptr), shape=(len(indptr) - 1, columns))
 
 
-def combine(mix: scipy.sparse.csr_array, table: torch.Tensor) -> torch.Tensor:
-    """(k, d) in the dtype of the table, summed more precisely and rounded once: only the source rows that occur are read from the (memory-mapped) table.
+def combine(mix: scipy.sparse.csr_array, table: torch.Tensor, ids: np.ndarray | None = None) -> torch.Tensor:
+    """The rows of mix (n, V) times table (V, d), all or those with `ids`, in the dtype of the table: summed in fp64 and rounded once.
 
-    Sums are taken in fp64; for a 16-bit table in fp32, a quarter of the time, while the weights of no row add up to more than `LARGE`: what cancels then
-    leaves an error far below what the table can hold.
+    Only the source rows that occur are read from the (memory-mapped) table. By the size of the whole mix goes whether the sums are compiled ones.
     """
     import torch
-    from scipy.sparse import csr_array
+
+    large = mix.nnz * table.shape[1] > LARGE and table.element_size() < 8
+    mix = mix if ids is None else mix[ids]
+    used, local = np.unique(mix.indices, return_inverse=True)
+    rows, out = table[torch.from_numpy(used.astype(np.int64))], torch.empty((mix.shape[0], table.shape[1]), dtype=table.dtype)
+    (_row_by_row if large else _in_panels)(mix.indptr.astype(np.int64), local.astype(np.int64), mix.data.astype(np.float64), rows, out)
+    return out
+
+
+def _row_by_row(ends: np.ndarray, places: np.ndarray, weights: np.ndarray, rows: torch.Tensor, out: torch.Tensor) -> None:
+    import torch
+
+    from .summing import sum_each
+
+    rows = rows.float() if rows.dtype == torch.float16 else rows
+    stored = (rows if rows.dtype == torch.float32 else rows.view(torch.int16)).numpy()
+
+    def part(start: int) -> None:
+        mine = slice(start, start + ROWS)
+        made = torch.empty(out[mine].shape)
+        sum_each(ends[start:], places, weights, stored, made.numpy())
+        out[mine] = made
+
+    for _ in spread(part, range(0, len(out), ROWS)):
+        pass
+
+
+def _in_panels(ends: np.ndarray, places: np.ndarray, weights: np.ndarray, rows: torch.Tensor, out: torch.Tensor) -> None:
+    import torch
     from torch.nn.functional import embedding_bag
 
-    used, local = np.unique(mix.indices, return_inverse=True)
-    rows = table[torch.from_numpy(used.astype(np.int64))]
-    sizes = csr_array((np.abs(mix.data), local, mix.indptr), shape=(mix.shape[0], len(used)))  # abs(mix) would merge a source row that stands twice, in place
-    precise = table.element_size() > 2 or (sizes @ np.ones(len(used))).max(initial=0) > LARGE
-    dtype = torch.float64 if precise else torch.float32
-    ends, places, weights = torch.from_numpy(mix.indptr.astype(np.int64)), torch.from_numpy(local.astype(np.int64)), torch.from_numpy(mix.data).to(dtype)
-    out = torch.empty((mix.shape[0], table.shape[1]), dtype=table.dtype)
+    given = [torch.from_numpy(part) for part in (places, ends, weights)]
 
     def panel(start: int) -> None:
-        part = rows[:, start : start + PANEL].to(dtype).contiguous()
-        out[:, start : start + PANEL] = embedding_bag(places, part, ends, mode="sum", per_sample_weights=weights, include_last_offset=True)
+        part = rows[:, start : start + PANEL].double().contiguous()
+        out[:, start : start + PANEL] = embedding_bag(given[0], part, given[1], mode="sum", per_sample_weights=given[2], include_last_offset=True)
 
-    for _ in spread(panel, range(0, table.shape[1], PANEL)):
+    for _ in spread(panel, range(0, out.shape[1], PANEL)):
         pass
-    return out

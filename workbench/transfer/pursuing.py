@@ -10,23 +10,19 @@ Lengths of loops are those of one-dimensional parts of arrays: only such loops b
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
-from numba import njit
 
+from .compiling import compiled
 from .pursued import Rows, State
 
-# What compiled code is made of stands in this file: it is compiled again when this file changes, not when another does.
 SPENT = 1e-5  # of the first inner product: what is left below this is rounding
 NOTHING = 1e-12  # a cosine that is rounding in fp64
 EQUAL = 1e-9  # inner products this near to each other are equal, and the first row counts
 COMBINED = 1e-6  # squared length of what of a row is orthogonal to those chosen: below, it is a combination of them
 STEPS = 32_767  # of a cosine in 16 bits
 CHUNK = 1024  # rows at a time: their sums stay in the first cache
-Work = TypeVar("Work", bound=Callable)
 
 
 def state_of(m: int, h: int, k: int, roundings: int) -> State:
@@ -39,15 +35,6 @@ def state_of(m: int, h: int, k: int, roundings: int) -> State:
         numbers(k, kind=places), numbers(k), numbers(m, kind=single), numbers(m, kind=places), numbers(m), numbers(-(-m // CHUNK) + 1, kind=single),
         numbers(2, kind=places), np.array([np.inf, 1.0, roundings, 0.0]),
     )  # fmt: skip
-
-
-def compiled(work: Work, any_order: bool = True) -> Work:
-    """Compiled once for all processes, or in each where no folder can be written. What sums can be off by is the same in any order."""
-    options = {"nogil": True, "fastmath": {"nnan", "nsz", "contract", *(["reassoc"] if any_order else [])}}
-    try:
-        return njit(cache=True, **options)(work)
-    except RuntimeError:
-        return njit(**options)(work)
 
 
 @compiled

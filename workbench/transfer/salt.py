@@ -65,7 +65,7 @@ class Salt(Compared):
         table, mix = task.tables(role), as_rows(task, new, support, sources, found.coefficients)
         lengths = np.concatenate([table[start : start + BLOCK].float().norm(dim=1).numpy() for start in range(0, len(table), BLOCK)])
         wanted = np.median(lengths[lengths > 0])
-        mine = np.concatenate([combine(mix[new[start : start + BLOCK]], table).double().norm(dim=1).numpy() for start in range(0, len(new), BLOCK)])
+        mine = np.concatenate([combine(mix, table, new[start : start + BLOCK]).double().norm(dim=1).numpy() for start in range(0, len(new), BLOCK)])
         return np.repeat(np.divide(wanted, mine, out=np.ones_like(mine), where=mine > 0), support.sizes)
 
 

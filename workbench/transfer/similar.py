@@ -78,14 +78,15 @@ def sparsemax(queries: np.ndarray, anchors: np.ndarray, temperature: float = 1.0
     """
 
     def least(cosines: torch.Tensor) -> torch.Tensor:
-        """What is at or below the threshold among some of the anchors is below it among all: more anchors can only raise it."""
+        """What is at or below the threshold among some of the anchors is below it among all: more anchors can only raise it. So with the last of the first."""
         import torch
 
         z = _leaders(cosines, LOOK).double() / temperature
         ranks = torch.arange(1, z.shape[1] + 1)
         total = z.cumsum(1)
         size = (1 + ranks * z > total).sum(1, keepdim=True)
-        return ((total.gather(1, size - 1) - 1) / size)[:, 0] * temperature
+        threshold = ((total.gather(1, size - 1) - 1) / size)[:, 0]
+        return temperature * (threshold.maximum(z[:, most - 1]) if 0 < most <= z.shape[1] else threshold)
 
     def sizes(cosines: np.ndarray, inside: np.ndarray) -> np.ndarray:
         z, ranks = np.where(inside, cosines, 0.0) / temperature, np.arange(1, cosines.shape[1] + 1)
@@ -97,8 +98,9 @@ def sparsemax(queries: np.ndarray, anchors: np.ndarray, temperature: float = 1.0
 def unit(rows: np.ndarray) -> np.ndarray:
     """Rows of length one in fp64; a zero row stays zero."""
     rows = rows.astype(np.float64)
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+    lengths = np.sqrt(np.einsum("ij,ij->i", rows, rows))[:, None]
+    rows /= np.where(lengths > 0, lengths, 1)
+    return rows
 
 
 def _cosines(queries: np.ndarray, anchors: np.ndarray, least: Callable[[torch.Tensor], torch.Tensor]) -> Iterator[Found]:
