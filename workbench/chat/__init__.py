@@ -9,5 +9,9 @@ __getattr__, __dir__, __all__ = _names(
     prompting="Prompt prompt",
     choices="Choice Chosen chosen",
     replying="Sampling Reply SideBySide reply side_by_side script_of",
-    steps="Chat",
+    comparisons="Comparison begin open_comparison",
+    votes="tally votes",
+    prompts="read_prompts",
+    exporting="export",
+    steps="Chat Batch Export Votes",
 )

@@ -58,7 +58,7 @@ class Watch(LogitsProcessor):
         """The token that was chosen, its probability, and the likeliest ones."""
         sure = self.scores[0].float().log_softmax(-1)
         best = sure.topk(min(ALTERNATIVES, len(sure)))
-        logs = torch.cat([sure[token : token + 1], best.values]).tolist()
+        logs = torch.cat([sure[token : token + 1], best.values]).clamp(min=-1e4).tolist()  # a forbidden token is at minus infinity, which no JSON has
         return Choice(token, logs[0], tuple(zip(best.indices.tolist(), logs[1:], strict=True)))
 
 

@@ -108,7 +108,7 @@ def reply(
     Generation runs in a thread of its own; setting `stop`, or closing this generator, ends it at the next token.
     """
     options, stop = options or Sampling(), stop or threading.Event()
-    from .generating import Told, generate
+    from .generating import generate
 
     told = [{"role": "system", "content": options.system}, *messages] if options.system.strip() else list(messages)
     asked = prompt(chatter, told, options.raw, options.overflow)
