@@ -4,7 +4,7 @@ from ..lazy import names as _names
 
 __getattr__, __dir__, __all__ = _names(
     __name__,
-    loading="Chatter load forget",
+    loading="Chatter load loaded forget",
     pool="fingerprint",
     prompting="Prompt prompt",
     choices="Choice Chosen chosen",

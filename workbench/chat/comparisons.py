@@ -27,6 +27,7 @@ class Turn:
     """One question, and what each side said."""
 
     question: str
+    asked: str = ""  # told anew whenever the question is put again, so that a late reply to what was asked before is none to this
     replies: dict[str, Said] = field(default_factory=dict)
     verdict: str = ""
 
@@ -68,12 +69,13 @@ class Comparison:
         if not question.strip():
             raise WorkbenchError("The question is empty; type something.")
         number = len(self.turns) if at is None else min(max(at, 0), len(self.turns))
-        self._add({"kind": "ask", "turn": number, "question": question.strip(), "options": dict(options or {})})
+        asked = secrets.token_hex(4)
+        self._add({"kind": "ask", "turn": number, "question": question.strip(), "asked": asked, "options": dict(options or {})})
 
     def answer(self, side: str, reply: Reply) -> None:
         """What a side says to the last question; said again, it takes the place of what it said before."""
         said = {"text": reply.text, **reply.facts(), "choices": packed(reply.choices)}
-        self._add({"kind": "reply", "turn": len(self.turns) - 1, "side": side, "said": said})
+        self._add({"kind": "reply", "turn": len(self.turns) - 1, "asked": self.turns[-1].asked, "side": side, "said": said})
 
     def judge(self, verdict: str, turn: int | None = None) -> None:
         """Vote on a turn, the last one unless told: a side's letter, "tie" or "bad". The last vote on a turn counts.
@@ -97,6 +99,18 @@ class Comparison:
         if not self.revealed:
             self._add({"kind": "reveal"})
 
+    @property
+    def answered(self) -> bool:
+        """Whether every side has answered the last question."""
+        return bool(self.turns) and set(self.turns[-1].replies) == set(self.models)
+
+    @property
+    def note(self) -> str:
+        """A sentence where sides answered with identical weights; "" where all differ."""
+        from .loading import same
+
+        return same({side: said["fingerprint"] for side, said in self.turns[-1].replies.items()}) if self.turns else ""
+
     def entries(self) -> list[dict[str, Any]]:
         """The turns as rows for an export: question, replies by side, verdict."""
         rows = []
@@ -116,9 +130,9 @@ class Comparison:
     def _read(self, line: Mapping[str, Any]) -> None:
         kind, number = line.get("kind"), line.get("turn", 0)
         if kind == "ask":
-            self.turns = [*self.turns[:number], Turn(line["question"])]
+            self.turns = [*self.turns[:number], Turn(line["question"], line["asked"])]
             self.options = line.get("options") or self.options
-        elif kind == "reply" and number < len(self.turns):
+        elif kind == "reply" and number < len(self.turns) and self.turns[number].asked == line["asked"]:
             self.turns[number].replies[line["side"]] = line["said"]
         elif kind == "vote" and number < len(self.turns):
             self.turns[number].verdict = line["verdict"]
@@ -126,19 +140,21 @@ class Comparison:
             self.revealed = True
 
 
-def begin(models: Sequence[str], blind: bool = False) -> Comparison:
-    """A new comparison of one to four models. A blind one gives them their sides at random.
+def begin(models: Sequence[str | None], blind: bool = False) -> Comparison:
+    """A new comparison of one to four models, on the sides A to D in this order; a side may be left out. A blind one gives them their sides at random.
 
     Raises WorkbenchError for another number of models.
     """
-    given = [model for model in models if model]
-    if not 1 <= len(given) <= len(SIDES):
-        raise WorkbenchError(f"Choose one to {len(SIDES)} models; here are {len(given)}.")
-    if blind and len(given) < 2:
-        raise WorkbenchError("A blind comparison needs at least two models; choose another one.")
+    given = {side: model for side, model in zip(SIDES, models, strict=False) if model}
+    if not given or len(models) > len(SIDES):
+        raise WorkbenchError(f"Choose one to {len(SIDES)} models; here are {len(given) and len(models)}.")
     if blind:
-        secrets.SystemRandom().shuffle(given)
-    made = Comparison(f"chat-{secrets.token_hex(8)}", dict(zip(SIDES, given, strict=False)), blind, created=time.time())
+        if len(given) < 2:
+            raise WorkbenchError("A blind comparison needs at least two models; choose another one.")
+        drawn = list(given.values())
+        secrets.SystemRandom().shuffle(drawn)
+        given = dict(zip(SIDES, drawn, strict=False))
+    made = Comparison(f"chat-{secrets.token_hex(8)}", given, blind, created=time.time())
     log.append(log.folder() / f"{made.id}.jsonl", {"kind": "begin", "models": made.models, "blind": blind, "at": made.created})
     return made
 

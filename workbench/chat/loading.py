@@ -7,6 +7,7 @@ import hashlib
 import os
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -52,6 +53,7 @@ class Chatter:
     Attributes:
         fingerprint: twelve hexadecimal digits over every weight really in use.
         vocabulary: the tokenizer in words: how many tokens, and twelve hexadecimal digits over what it does.
+        place: the folder that it was loaded from.
         weights: its tensors, of which those that other models have as well are held once.
     """
 
@@ -60,6 +62,7 @@ class Chatter:
     tokenizer: PreTrainedTokenizerFast
     fingerprint: str
     vocabulary: str
+    place: Path = Path()
     weights: tuple[Shared, ...] = ()
     use: Use = field(default_factory=Use)
 
@@ -102,6 +105,12 @@ def load(reference: str | Path, device: str = "auto", dtype: str = "auto") -> Ch
         return replace(_loaded[key], name=refs.label(str(reference)))
 
 
+def loaded(reference: str | Path) -> bool:
+    """Whether a model is in memory already, on any device and in any number format."""
+    place = refs.locate(reference)
+    return any(key[0] == place for key in list(_loaded))
+
+
 def forget() -> None:
     """Let go of all loaded models; those of replies under way stay until these have ended."""
     with _LOADING:
@@ -126,7 +135,7 @@ def _load(place: Path, device: str, dtype: str, name: str) -> Chatter:
 
     model, tokenizer, weights = build(place, device, dtype, room)
     digest = hashlib.blake2b(tokenizer.backend_tokenizer.to_str().encode(), digest_size=6).hexdigest()
-    return Chatter(name, model, tokenizer, pool.fingerprint(model, weights), f"{len(tokenizer):,} tokens, {digest}", tuple(weights))
+    return Chatter(name, model, tokenizer, pool.fingerprint(model, weights), f"{len(tokenizer):,} tokens, {digest}", place, tuple(weights))
 
 
 def _limit(device: str) -> float:
@@ -139,10 +148,15 @@ def _limit(device: str) -> float:
     return pool.held_bytes(device) + SHARE * devices.free_memory(device)
 
 
-def same_weights(chatters: dict[str, Chatter]) -> str:
+def same_weights(chatters: Mapping[str, Chatter]) -> str:
     """A sentence that names sides whose weights are identical; "" where all differ."""
+    return same({side: chatter.fingerprint for side, chatter in chatters.items()})
+
+
+def same(fingerprints: Mapping[str, str]) -> str:
+    """A sentence that names sides of one fingerprint; "" where all differ."""
     by_print: dict[str, list[str]] = {}
-    for side, chatter in chatters.items():
-        by_print.setdefault(chatter.fingerprint, []).append(side)
-    same = [" and ".join(sides) for sides in by_print.values() if len(sides) > 1]
-    return f"{'; '.join(same)} have identical weights, so with the same tokenizer and seed they say the same." if same else ""
+    for side, fingerprint in fingerprints.items():
+        by_print.setdefault(fingerprint, []).append(side)
+    groups = [" and ".join(sides) for sides in by_print.values() if len(sides) > 1]
+    return f"{'; '.join(groups)} have identical weights, so with the same tokenizer and seed they say the same." if groups else ""

@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 EVERY = 0.05  # seconds between two replies of a stream
 SIDES = 4
 LOOKED_AT = 2_000  # characters at the end of a reply in which a repetition is looked for
+_ADVANCED = {"advanced": True}
 
 
 class Sampling(Options):
@@ -36,14 +37,18 @@ class Sampling(Options):
     max_tokens: int = Field(96, ge=1, le=8192, description="Longest reply, in tokens.")
     temperature: float = Field(0.0, ge=0, le=5, description="0 takes the likeliest token each time; higher is freer.")
     top_p: float = Field(1.0, gt=0, le=1, description="Sample only from the likeliest tokens that together have this probability.")
-    top_k: int = Field(0, ge=0, le=100_000, description="Sample only from so many of the likeliest tokens; 0 from all.")
-    min_p: float = Field(0.0, ge=0, lt=1, description="Sample only from tokens with at least this share of the likeliest one's probability.")
-    repetition_penalty: float = Field(1.0, gt=0, le=5, description="Above 1, what was said already becomes less likely.")
+    top_k: int = Field(0, ge=0, le=100_000, description="Sample only from so many of the likeliest tokens; 0 from all.", json_schema_extra=_ADVANCED)
+    min_p: float = Field(
+        0.0, ge=0, lt=1, description="Sample only from tokens with at least this share of the likeliest one's probability.", json_schema_extra=_ADVANCED
+    )
+    repetition_penalty: float = Field(1.0, gt=0, le=5, description="Above 1, what was said already becomes less likely.", json_schema_extra=_ADVANCED)
     seed: int = Field(0, ge=0, lt=2**63, description="The same seed gives the same sample.")
     system: str = Field("", description="An instruction that stands before the conversation.")
     raw: bool = Field(False, description="Continue the plain text, without a chat template; a base model always does.")
     overflow: Literal["refuse", "forget"] = Field(
-        "refuse", description="A conversation longer than the context is refused, or its oldest turns are left out, which is said."
+        "refuse",
+        description="A conversation longer than the context is refused, or its oldest turns are left out, which is said.",
+        json_schema_extra=_ADVANCED,
     )
 
 
@@ -90,11 +95,12 @@ class Reply:
 
 @dataclass(frozen=True)
 class SideBySide:
-    """One question and each model's reply; `note` says where sides have identical weights."""
+    """One question and each model's reply; `note` says where sides have identical weights. `tokenizers`: by side, for looking into the replies."""
 
     messages: list[Message]
     replies: dict[str, Reply]
     note: str = ""
+    tokenizers: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def rows(self) -> list[dict[str, Any]]:
         return [{"side": side, "text": reply.text} | reply.facts() for side, reply in self.replies.items()]
@@ -204,7 +210,8 @@ def side_by_side(
     with ThreadPoolExecutor(len(by_device)) as threads:
         told = [one for part in threads.map(partial(_in_turn, messages, options), by_device.values()) for one in part.items()]
     replies = dict(told)
-    return SideBySide(messages, {side: replies[side] for side in models}, same_weights(chatters))
+    tokenizers = {side: chatter.tokenizer for side, chatter in chatters.items()}
+    return SideBySide(messages, {side: replies[side] for side in models}, same_weights(chatters), tokenizers)
 
 
 def _in_turn(messages: list[Message], options: Sampling | None, chatters: Mapping[str, Chatter]) -> dict[str, Reply]:
