@@ -33,7 +33,8 @@ def compare(result: SideBySide) -> ipywidgets.Widget:
     cards = []
     for side, reply in result.replies.items():
         said = chathtml.stamp(reply.facts(), asked)
-        body = f'<b>{escape(side)}</b> <small>{escape(reply.model)}</small><p dir="auto" style="font-size:1.1em">{chathtml.words(reply.text)}</p><small>{said}</small>'
+        head = f"<b>{escape(side)}</b> <small>{escape(reply.model)}</small>"
+        body = f'{head}<p dir="auto" style="font-size:1.1em">{chathtml.words(reply.text)}</p><small>{said}</small>'
         if side in result.tokenizers:
             view = chathtml.tokens(side, chat.chosen(result.tokenizers[side], reply.choices), reply.text)
             same = chathtml.same_text(reply.text, result.tokenizers) if len(result.tokenizers) > 1 and reply.text else ""
