@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -89,7 +89,7 @@ class Reply:
 
     def facts(self) -> dict[str, Any]:
         """Everything but the text and the choices, as JSON."""
-        kept = {key: value for key, value in asdict(self).items() if key not in ("text", "choices")}
+        kept = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in ("text", "choices")}
         return kept | {"notes": list(self.notes), "tokens_per_second": self.tokens_per_second, "characters_per_second": self.characters_per_second}
 
 
@@ -107,7 +107,7 @@ class SideBySide:
 
 
 def reply(
-    chatter: Chatter, messages: Sequence[Message], options: Sampling | None = None, stop: threading.Event | None = None, every: float = EVERY
+    model: Chatter | str | Path, messages: Sequence[Message], options: Sampling | None = None, stop: threading.Event | None = None, every: float = EVERY
 ) -> Iterator[Reply]:
     """The reply as it grows: one `Reply` for the first token, then one at most `every` seconds, the last with `finish` set and its `choices`.
 
@@ -115,6 +115,8 @@ def reply(
     """
     options, stop = options or Sampling(), stop or threading.Event()
     from .generating import generate
+
+    chatter = model if isinstance(model, Chatter) else load(model)
 
     told = [{"role": "system", "content": options.system}, *messages] if options.system.strip() else list(messages)
     asked = prompt(chatter, told, options.raw, options.overflow)

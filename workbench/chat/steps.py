@@ -30,14 +30,14 @@ class Chat(Asking):
 
     def run(self, out: Path, progress: Progress) -> dict[str, Any]:
         from .loading import load, same_weights
-        from .replying import SideBySide, reply
+        from .replying import reply
 
         messages = [{"role": "user", "content": self.prompt}]
         chatters = {model: load(model, self.device, self.dtype) for model in self.models}
         rows = []
-        for model, chatter in progress.track(chatters.items(), len(chatters), "asking"):
+        for chatter in progress.track(chatters.values(), len(chatters), "asking"):
             *_, last = reply(chatter, messages, self.sampling())
-            rows += SideBySide(messages, {model: last}).rows()
+            rows.append({"model": last.model, "text": last.text} | last.facts())
         if note := same_weights(chatters):
             progress.warn(note)
         return {"rows": rows}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import gradio as gr
@@ -33,10 +34,11 @@ def answering(side: str, advice: str = "") -> Callable[..., Iterator[list[Any]]]
         stop = _stops[place] = threading.Event()
         try:
             yield [talk_html(side, talk, {}, "" if core.loaded(talk.models[side]) else "loading the model …"), on]
-            for reply in replies(talk, side, stop):
-                if reply.finish:
-                    talk.answer(side, reply)
-                yield [talk_html(side, talk, None if reply.finish else {"text": reply.text}), off if reply.finish else on]
+            with closing(replies(talk, side, stop)) as growing:
+                for reply in growing:
+                    if reply.finish:
+                        talk.answer(side, reply)
+                    yield [talk_html(side, talk, None if reply.finish else {"text": reply.text}), off if reply.finish else on]
         except WorkbenchError as error:
             yield [talk_html(side, talk, note=str(error)), off]
         except Exception as error:

@@ -18,12 +18,9 @@ from .bubbles import PRESS, talk_html, title_html
 from .showing import WORDS, pressed, settled
 
 LABELS = {"A": "Original", "B": "Adapted", "C": "Third model", "D": "Fourth model"}
-# A link with ?chat=… opens the page on that conversation; what it says is looked up, never trusted.
+# A link with ?chat=… opens the page on that conversation (theme.SCRIPT shows the tab); what it says is looked up, never trusted.
 OPEN = """const asked = new URLSearchParams(location.search).get('chat');
-if (asked) {
-  [...document.querySelectorAll('#pages [role=tab]')].find((tab) => tab.innerText.trim() === 'Chat')?.click();
-  trigger('click', { chat: asked });
-}"""
+if (asked) trigger('click', { chat: asked });"""
 COPY = """element.addEventListener('click', (event) => {
   const link = event.target.closest('a');
   if (!link || event.ctrlKey || event.metaKey) return;
