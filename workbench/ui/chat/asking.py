@@ -32,7 +32,7 @@ def ask(
     streaming.stop_all(request.session_hash or "")
     talk = going_on(reference, models, blind) or core.begin(models, blind)
     talk.ask(question, editing, options)
-    return ["", talk.id, None, "", "", *drawn(talk, writing=True)]
+    return ["", talk.id, third(talk), None, "", "", *drawn(talk, writing=True)]
 
 
 def regenerate(request: gr.Request, form: Form, reference: str, *values: Any) -> list[Any]:
@@ -46,7 +46,12 @@ def regenerate(request: gr.Request, form: Form, reference: str, *values: Any) ->
         options["seed"] = before.get("seed", 0) + 1
     streaming.stop_all(request.session_hash or "")
     talk.ask(talk.turns[-1].question, len(talk.turns) - 1, options)
-    return [gr.skip(), talk.id, None, "", "", *drawn(talk, writing=True)]
+    return [gr.skip(), talk.id, third(talk), None, "", "", *drawn(talk, writing=True)]
+
+
+def third(talk: Comparison) -> Any:
+    """A word that is new with every question to more than two sides."""
+    return talk.turns[-1].asked if set(talk.models) & set(SIDES[2:]) else gr.skip()
 
 
 def going_on(reference: str, models: list[str], blind: bool) -> Comparison | None:
@@ -80,7 +85,7 @@ def revealed(reference: str) -> list[Any]:
 def anew(request: gr.Request, blind: bool) -> list[Any]:
     streaming.stop_all(request.session_hash or "")
     hidden = [gr.update(visible=False), *[gr.skip()] * (len(SIDES) + len(WORDS)), gr.update(visible=False), "", gr.update(visible=False), "", ""]
-    return ["", "", None, "", "", *drawn(None, blind=blind), *hidden]
+    return ["", "", gr.skip(), None, "", "", *drawn(None, blind=blind), *hidden]
 
 
 def arranged(count: int, blind: bool, reference: str) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
@@ -14,7 +15,7 @@ from ...chat.comparisons import Comparison, open_comparison
 from ...errors import WorkbenchError
 from .bubbles import talk_html
 
-EVERY = 0.08  # seconds between two updates of a side
+EVERY, RARELY = 0.08, 0.5  # seconds between two updates of a side, at first and in a long reply
 NO_LEP = "There is no adapted chat model yet: run LEP on the Transfer page, or the whole demo on the Start page."
 
 _stops: dict[tuple[str, str], threading.Event] = {}
@@ -53,8 +54,15 @@ def answering(side: str, advice: str = "") -> Callable[..., Iterator[list[Any]]]
 
 
 def replies(talk: Comparison, side: str, stop: threading.Event) -> Iterator[core.Reply]:
+    """The reply as the page sees it: the first token at once, then ever less often, as each update has the browser go through the whole page."""
     chatter = core.load(talk.models[side])
-    yield from core.reply(chatter, talk.messages(side), core.Sampling(**talk.options), stop, EVERY)
+    started, due = time.monotonic(), 0.0
+    with closing(core.reply(chatter, talk.messages(side), core.Sampling(**talk.options), stop, EVERY)) as growing:
+        for reply in growing:
+            now = time.monotonic()
+            if reply.finish or now >= due:
+                yield reply
+                due = now + min(max(EVERY, (now - started) / 20), RARELY)
 
 
 def stopper(side: str) -> Callable[[gr.Request], None]:

@@ -46,6 +46,7 @@ class Page:
 def build(shell: Shell) -> None:
     page, quiet = Page(), shell.quiet
     talk, editing, offered = gr.State(""), gr.State(None), gr.State(("", ""))
+    third = gr.State("")  # changes when more than two sides are asked: at every event the browser goes through the whole page, so two sides cost two streams
     with gr.Row(equal_height=False):
         count = gr.Radio([2, 3, 4], value=2, label="Models", info="How many answer side by side.", scale=0, min_width=260, elem_id="sides")
         blind = gr.Checkbox(False, label="Blind", info="Which model is on which side is drawn at random, and shown when you reveal it.", elem_id="blind")
@@ -72,19 +73,25 @@ def build(shell: Shell) -> None:
 
     shown = [*page.titles.values(), *page.talks.values()]
     below = [voting, *page.votes.values(), reveal, said, taking, link, code]
-    started = [question, talk, editing, change, tokens, *shown]
+    started = [question, talk, third, editing, change, tokens, *shown]
     chosen = [count, blind, *page.models.values()]
     asked = [question, talk, editing, *chosen, *form.inputs]
+
+    def answer(when: Callable[..., Any], side: str) -> None:
+        advice = streaming.NO_LEP if side == "B" else ""
+        streamed = when(
+            streaming.answering(side, advice), talk, [page.talks[side], page.stops[side]], concurrency_id=f"chat-{side}", concurrency_limit=4,
+            stream_every=streaming.EVERY, **quiet,
+        )  # fmt: skip
+        streamed.then(guarded(settled), talk, below, **quiet)
+
     put = {question.submit: (asking.ask, asked), send.click: (asking.ask, asked), again.click: (asking.regenerate, [talk, *form.inputs])}
     for event, (function, inputs) in put.items():
         sent = event(_with(guarded(function), form), inputs, started, **quiet)
-        for side in SIDES:
-            advice = streaming.NO_LEP if side == "B" else ""
-            streamed = sent.success(
-                streaming.answering(side, advice), talk, [page.talks[side], page.stops[side]], concurrency_id=f"chat-{side}", concurrency_limit=4,
-                stream_every=streaming.EVERY, **quiet,
-            )  # fmt: skip
-            streamed.then(guarded(settled), talk, below, **quiet)
+        for side in SIDES[:2]:
+            answer(sent.success, side)
+    for side in SIDES[2:]:
+        answer(third.change, side)
     for side in SIDES:
         page.stops[side].click(streaming.stopper(side), None, None, queue=False, **quiet)
         page.talks[side].click(guarded(pressed), talk, [question, editing, change, tokens], **quiet)
