@@ -14,6 +14,7 @@ import tiny
 
 from workbench import chat
 from workbench.chat import turns
+from workbench.errors import WorkbenchError
 from workbench.ui.chat import streaming
 
 
@@ -101,3 +102,60 @@ def test_what_goes_wrong_on_one_side_is_a_sentence_there(tmp_path) -> None:
     assert "reads only 64" in html
     *_, (html, _) = streaming.answering("B", "Make one first.")(SimpleNamespace(session_hash="x"), asked([model]).id)
     assert "Make one first." in html
+
+
+def test_what_is_pressed_gives_every_part_of_the_page_its_update(tmp_path) -> None:
+    """Blind vote, reveal, export and link, as the page calls them; each gives as many updates as the event has outputs."""
+    import gradio as gr
+
+    from workbench import steps
+    from workbench.ui.chat import asking, showing, talking
+    from workbench.ui.forms import Form
+    from workbench.ui.shell import Shell
+
+    with gr.Blocks() as blocks:
+        talking.build(Shell())
+        form = Form(steps.find("chat"), hide=("models", "prompt", "device", "dtype"))
+    outputs = {f.name: len(f.outputs) for f in blocks.fns.values()}
+    models = [str(tiny.folder(tmp_path / name, chat=True, seed=n)) for n, name in enumerate(("one", "two"))]
+    request, values = SimpleNamespace(session_hash="x"), [f.component.value for f in form.fields]
+    given = {"max_tokens": 4}
+    values = [given.get(f.knob.name, value) for f, value in zip(form.fields, values, strict=True)]
+
+    told = asking.ask(request, form, "the bear", "", None, 2, True, *models, None, None, *values)
+    reference = told[1]
+    for side in "AB":
+        list(stream(chat.open_comparison(reference), side))
+    settled = showing.settled(reference)
+    assert len(settled) == outputs["settled"]
+    voted = asking.voter("A")(reference)
+    assert len(voted) == outputs["vote"]
+    assert not any(model in str(voted) for model in models)
+    assert "A is better" in str(voted)
+    assert not any(model in asking.saved(reference, "markdown") for model in models)
+    revealed = asking.revealed(reference)
+    assert len(revealed) == outputs["revealed"]
+    assert all(model in str(revealed) for model in models)
+    assert "Vote: A" in asking.saved(reference, "markdown")
+    opened = asking.reopened(SimpleNamespace(_data={"chat": reference}))
+    assert len(opened) == outputs["reopened"]
+    assert opened[:3] == [reference, 2, True]
+    said = [turn.replies[side]["text"] for turn in chat.open_comparison(reference).turns for side in "AB"]
+    assert len(said) == 2
+    assert len(told) == len(asking.anew(request, True)) - len(settled)
+    assert len(asking.arranged(3, False, reference)) == outputs["arranged"]
+    tokens = showing.pressed(SimpleNamespace(_data={"do": "tokens", "turn": "0", "side": "B"}), reference)
+    assert len(tokens) == outputs["pressed"]
+    assert 'class="choice"' in tokens[-1]
+    edited = showing.pressed(SimpleNamespace(_data={"do": "edit", "turn": "0", "side": ""}), reference)
+    assert edited[:2] == ["the bear", 0]
+    again = asking.ask(request, form, "the fox", reference, 0, 2, True, *models, None, None, *values)
+    assert again[1] == reference
+    assert [turn.question for turn in chat.open_comparison(reference).turns] == ["the fox"]
+    for odd in ({"do": "tokens", "turn": "7", "side": "A"}, {"do": "tokens", "turn": "0", "side": "<b>"}, {"turn": "x"}, None):
+        with pytest.raises(WorkbenchError, match="no longer shown"):
+            showing.pressed(SimpleNamespace(_data=odd), reference)
+    with pytest.raises(WorkbenchError, match="no conversation"):
+        asking.reopened(SimpleNamespace(_data={"chat": "../../x"}))
+    with pytest.raises(WorkbenchError, match="At temperature 0"):
+        asking.regenerate(request, form, reference, *values)
