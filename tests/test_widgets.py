@@ -24,6 +24,15 @@ def test_compare_shows_both_sides_and_escapes_what_models_say() -> None:
     assert html.count("abcdef123456") == 2
 
 
+def test_compare_shows_the_tokens_of_each_reply_and_the_text_under_both_tokenizers(tmp_path: Path) -> None:
+    places = {name: tiny.folder(tmp_path / name, chat=True, seed=seed) for seed, name in enumerate(("one", "two"))}
+    result = wb.chat.side_by_side("who lives in the house", wb.chat.Sampling(max_tokens=5), **places)
+    for card, reply in zip(wb.widgets.compare(result).children[1].children, result.replies.values(), strict=True):
+        assert card.value.count('class="choice"') == reply.tokens
+        assert card.value.count('class="chip-row"') in (1, 3)  # a reply without text has nothing to cut
+        assert "\ufffd" not in card.value
+
+
 def test_run_shows_what_was_made(tmp_path: Path) -> None:
     base = tiny.folder(tmp_path / "base")
     made = wb.widgets.run(wb.transfer.Transfer(model=base, tokenizer=base), name="same")

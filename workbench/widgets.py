@@ -22,18 +22,24 @@ CARD = "border:1px solid #8886; border-radius:8px; padding:10px 14px; min-width:
 
 
 def compare(result: SideBySide) -> ipywidgets.Widget:
-    """Replies side by side, each stamped with its model's fingerprint, length and speed."""
+    """Replies side by side: each stamped with the fingerprint of its weights, length, speed and script, and its tokens with their probabilities below it."""
     import ipywidgets
 
-    question = ipywidgets.HTML(f'<p dir="auto"><b>{escape(result.messages[-1]["content"])}</b></p>')
+    from . import chat, chathtml
+
+    asked = result.messages[-1]["content"]
+    note = f"<p>{escape(result.note)}</p>" if result.note else ""
+    question = ipywidgets.HTML(f'{_style()}<p dir="auto"><b>{escape(asked)}</b></p>{note}')
     cards = []
     for side, reply in result.replies.items():
-        speed = reply.characters / max(reply.seconds, 1e-9)
-        stamp = f"{reply.model} · {reply.fingerprint} · {reply.tokens} tokens · {speed:.0f} characters/s · {reply.script or 'no letters'}"
-        text = escape(reply.text) or "<i>(nothing)</i>"
-        body = f'<b>{escape(side)}</b><p dir="auto" style="font-size:1.1em">{text}</p><small>{escape(stamp)}</small>'
-        body = f'<div style="{CARD}">{body}</div>'
-        cards.append(ipywidgets.HTML(body))
+        said = chathtml.stamp(reply.facts(), asked)
+        head = f"<b>{escape(side)}</b> <small>{escape(reply.model)}</small>"
+        body = f'{head}<p dir="auto" style="font-size:1.1em">{chathtml.words(reply.text)}</p><small>{said}</small>'
+        if side in result.tokenizers:
+            view = chathtml.tokens(side, chat.chosen(result.tokenizers[side], reply.choices), reply.text)
+            same = chathtml.same_text(reply.text, result.tokenizers) if len(result.tokenizers) > 1 and reply.text else ""
+            body += f"<details><summary>token by token</summary>{view}{same}</details>"
+        cards.append(ipywidgets.HTML(f'<div style="{CARD} max-width:30em;">{body}</div>'))
     return ipywidgets.VBox([question, ipywidgets.HBox(cards, layout=ipywidgets.Layout(flex_flow="row wrap"))])
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import tiny
 import torch
 
 from workbench import chat
-from workbench.chat import Sampling
+from workbench.chat import Sampling, turns
 from workbench.chat.steps import Chat
 from workbench.errors import WorkbenchError
 
@@ -32,16 +35,24 @@ def test_greedy_reply_is_what_generate_gives(talker) -> None:
     wanted = talker.model.generate(ids, max_new_tokens=12, do_sample=False, pad_token_id=2)[0, ids.shape[1] :]
     reply = last(talker, max_tokens=12)
     assert reply.text == talker.tokenizer.decode(wanted, skip_special_tokens=True).rstrip("\ufffd").strip()
+    assert [c.id for c in reply.choices] == wanted.tolist()
     assert reply.tokens == len(wanted)
+    assert reply.prompt_tokens == ids.shape[1]
     assert reply.finish in ("eos", "length")
 
 
 def test_a_stream_grows_and_says_when_it_is_done(talker) -> None:
-    replies = list(chat.reply(talker, QUESTION, Sampling(max_tokens=8)))
+    replies = list(chat.reply(talker, QUESTION, Sampling(max_tokens=8), every=0))
+    assert len(replies) == replies[-1].tokens + 1
     assert [r.finish for r in replies[:-1]] == [""] * (len(replies) - 1)
     assert all(a.tokens <= b.tokens for a, b in pairwise(replies))
     assert replies[-1].first_seconds <= replies[-1].seconds
     assert "\ufffd" not in "".join(r.text for r in replies[:-1])
+
+
+def test_a_stream_shows_the_first_token_at_once_and_then_no_more_than_asked(talker) -> None:
+    replies = list(chat.reply(talker, QUESTION, Sampling(max_tokens=20), every=60))
+    assert [r.tokens for r in replies] == [1, replies[-1].tokens]
 
 
 def test_sampling_follows_its_own_seed_and_leaves_the_global_generator_alone(talker) -> None:
@@ -61,30 +72,64 @@ def test_gumbel_noise_samples_the_softmax() -> None:
     assert torch.allclose(drawn, scores[0].softmax(-1), atol=0.01)
 
 
+@pytest.mark.parametrize("cut", [{"top_k": 1}, {"top_p": 1e-6}, {"min_p": 0.999}])
+def test_each_cut_leaves_the_likeliest_token_alone(talker, cut) -> None:
+    greedy = [c.id for c in last(talker, max_tokens=8).choices]
+    assert [c.id for c in last(talker, max_tokens=8, temperature=2.0, seed=4, **cut).choices] == greedy
+
+
+def test_a_penalty_changes_what_repeats(talker) -> None:
+    ids = [c.id for c in last(talker, max_tokens=30, repetition_penalty=5.0).choices]
+    assert len(set(ids)) > len({c.id for c in last(talker, max_tokens=30).choices}) or ids == [c.id for c in last(talker, max_tokens=30).choices]
+
+
+def test_choices_are_the_models_own_probabilities(talker) -> None:
+    reply = last(talker, max_tokens=6)
+    ids = talker.tokenizer.apply_chat_template(QUESTION, add_generation_prompt=True, return_dict=True)["input_ids"]
+    with torch.inference_mode():
+        logits = talker.model(torch.tensor([ids + [c.id for c in reply.choices]])).logits[0, len(ids) - 1 : -1]
+    for row, choice in zip(logits.log_softmax(-1), reply.choices, strict=True):
+        assert choice.log == pytest.approx(float(row[choice.id]), abs=1e-4)
+        assert choice.best[0] == (int(row.argmax()), pytest.approx(float(row.max()), abs=1e-4))
+    shown = chat.chosen(talker.tokenizer, reply.choices)
+    assert [c.id for c in shown] == [c.id for c in reply.choices]
+    assert all(c.probability == pytest.approx(math.exp(r.log)) for c, r in zip(shown, reply.choices, strict=True))
+    assert all("\ufffd" not in text for c in shown for text, _ in c.alternatives)
+
+
+def test_choices_survive_being_packed(talker) -> None:
+    from workbench.chat.choices import packed, unpacked
+
+    choices = last(talker, max_tokens=4).choices
+    assert [(c.id, round(c.log, 4)) for c in choices] == [(c.id, c.log) for c in unpacked(packed(choices))]
+
+
 def test_a_stop_ends_it_and_a_closed_stream_leaves_no_thread(talker) -> None:
     stop = threading.Event()
     stream = chat.reply(talker, QUESTION, Sampling(max_tokens=40, temperature=1.0), stop)
     next(stream)
     stop.set()
     *_, end = stream
-    assert end.tokens < 40
-    assert end.finish in ("stopped", "eos")
+    assert end.tokens <= 40
+    assert end.finish in ("stopped", "eos", "length", "context")
     before = threading.active_count()
     stream = chat.reply(talker, QUESTION, Sampling(max_tokens=40))
     next(stream)
     stream.close()
     assert threading.active_count() <= before
-    assert not talker.lock.locked()
+    assert talker.turns.waiting == 0
+    assert talker.use.count == 0
 
 
-def test_a_stop_is_heard_while_another_reply_holds_the_model(talker) -> None:
+def test_a_stop_is_heard_while_another_reply_has_its_turn(talker) -> None:
     stop, got = threading.Event(), []
-    with talker.lock:
-        reader = threading.Thread(target=lambda: got.extend(chat.reply(talker, QUESTION, Sampling(max_tokens=4), stop)))
-        reader.start()
-        stop.set()
-        reader.join(timeout=5)
-        assert not reader.is_alive()
+    held = talker.turns.take(lambda: False)
+    reader = threading.Thread(target=lambda: got.extend(chat.reply(talker, QUESTION, Sampling(max_tokens=4), stop)))
+    reader.start()
+    stop.set()
+    reader.join(timeout=5)
+    assert not reader.is_alive()
+    held.leave()
     assert got[-1].finish == "stopped"
 
 
@@ -95,55 +140,63 @@ def test_a_finished_reply_does_not_stop_others_that_share_its_event(talker) -> N
         assert end.finish != "stopped"
 
 
-def test_two_threads_share_one_model(tmp_path) -> None:
-    from concurrent.futures import ThreadPoolExecutor
+def test_turns_go_round_and_devices_do_not_wait_for_one_another() -> None:
+    line, order = turns.Turns(), []
+    first, second = line.take(lambda: False), None
 
-    place = tiny.folder(tmp_path / "m")
-    with ThreadPoolExecutor(2) as pool:
-        first, second = pool.map(lambda _: chat.load(place), range(2))
-    assert first.model is second.model
+    def other() -> None:
+        nonlocal second
+        second = line.take(lambda: False)
+        for _ in range(3):
+            order.append("second")
+            second.pass_on()
+        second.leave()
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    while line.waiting < 2:
+        pass
+    for _ in range(3):
+        order.append("first")
+        first.pass_on()
+    first.leave()
+    thread.join(5)
+    assert order == ["first", "second"] * 3
+    assert line.waiting == 0
+    assert turns.of("cuda:0") is not turns.of("cuda:1")
 
 
-def test_a_template_that_refuses_says_so(tmp_path) -> None:
-    picky = tiny.folder(tmp_path / "picky", chat=True)
-    from workbench.tokenizer import load, save
-
-    tokenizer = load(picky)
-    tokenizer.chat_template = "{{ raise_exception('roles must alternate') }}"
-    save(tokenizer, picky)
-    with pytest.raises(WorkbenchError, match="roles must alternate"):
-        chat.load(picky).prompt(QUESTION)
+def test_many_replies_at_once_are_each_what_it_is_alone(talker) -> None:
+    questions = [[{"role": "user", "content": text}] for text in tiny.ENGLISH]
+    alone = [last(talker, q, max_tokens=12).text for q in questions]
+    with ThreadPoolExecutor(len(questions)) as pool:
+        assert list(pool.map(lambda q: last(talker, q, max_tokens=12).text, questions)) == alone
 
 
-def test_side_by_side_asks_both_and_fingerprints_tell_them_apart(talker, tmp_path) -> None:
+def test_facts_of_a_reply(talker) -> None:
+    reply = last(talker, max_tokens=12)
+    facts = reply.facts()
+    assert facts["characters"] == len(reply.text)
+    assert facts["tokens_per_second"] == pytest.approx(reply.tokens / reply.seconds)
+    assert facts["tokenizer"].startswith(f"{len(talker.tokenizer):,} tokens")
+    assert facts["context"] == 64
+    assert "choices" not in facts
+
+
+def test_side_by_side_asks_both_and_fingerprints_tell_them_apart(tmp_path) -> None:
     one, two = tiny.folder(tmp_path / "one", chat=True), tiny.folder(tmp_path / "two", chat=True, seed=5)
     result = chat.side_by_side("who", Sampling(max_tokens=5), original=one, adapted=two, again=one)
     prints = {side: reply.fingerprint for side, reply in result.replies.items()}
     assert prints["original"] == prints["again"] != prints["adapted"]
     assert [row["side"] for row in result.rows()] == ["original", "adapted", "again"]
-    assert chat.load(one).model is chat.load(one).model, "a model is loaded once and shared"
-
-
-def test_a_changed_model_is_loaded_anew(tmp_path) -> None:
-    import os
-
-    place = tiny.folder(tmp_path / "m")
-    first = chat.load(place).fingerprint
-    tiny.model(place, seed=8)
-    os.utime(place / "model.safetensors", (2e9, 2e9))
-    assert chat.load(place).fingerprint != first
-
-
-def test_a_base_model_continues_the_plain_text(tmp_path) -> None:
-    plain = chat.load(tiny.folder(tmp_path / "base"))
-    assert plain.prompt(QUESTION) == plain.tokenizer(QUESTION[0]["content"]).input_ids
-
-
-def test_bad_prompts(talker) -> None:
-    with pytest.raises(WorkbenchError, match="prompt is empty"):
-        last(talker, [{"role": "user", "content": "  "}])
-    with pytest.raises(WorkbenchError, match="reads only 64"):
-        last(talker, [{"role": "user", "content": "bear " * 200}])
+    assert "original and again have identical weights" in result.note
+    assert chat.side_by_side("who", Sampling(max_tokens=2), original=one, adapted=two).note == ""
+    with pytest.raises(WorkbenchError, match="one to 4 models"):
+        chat.side_by_side("who")
+    with pytest.raises(WorkbenchError, match="one for each"):
+        chat.side_by_side("who", device=["cpu"], a=one, b=two)
+    again = chat.side_by_side("who", Sampling(max_tokens=5), device=["cpu", "cpu"], original=one, adapted=two)
+    assert again.replies["original"].text == result.replies["original"].text
 
 
 def test_the_step_gives_a_row_per_model(tmp_path) -> None:
@@ -157,3 +210,21 @@ def test_the_step_gives_a_row_per_model(tmp_path) -> None:
 
 def test_script_of() -> None:
     assert [chat.script_of(t) for t in ("bear", "медведь a", "خرس", "12!")] == ["Latin", "Cyrillic", "Arabic", ""]
+
+
+def test_a_side_in_another_script_and_one_that_repeats_are_badged(tmp_path: Path) -> None:
+    from workbench.training.answering import looped
+
+    assert looped("the bear the bear the bear the bear the bear") == "the bear"
+    assert looped("the bear lives in the forest") == ""
+    constant = tiny.folder(tmp_path / "m", chat=True)
+    chatter = chat.load(constant)
+    with torch.no_grad():  # whatever is asked, one letter over and over
+        chatter.model.lm_head.weight.data = torch.zeros_like(chatter.model.lm_head.weight)
+        letter = chatter.tokenizer.convert_tokens_to_ids("a")
+        chatter.model.model.norm.weight.data = torch.zeros_like(chatter.model.model.norm.weight)
+        chatter.model.lm_head.bias = torch.nn.Parameter(torch.nn.functional.one_hot(torch.tensor(letter), len(chatter.tokenizer)).float())
+    reply = last(chatter, max_tokens=30)
+    assert reply.text == "a" * 30
+    assert reply.repeated == "a"
+    assert (reply.script, reply.script_share) == ("Latin", 1.0)

@@ -165,11 +165,15 @@ def artefact(kind: str, spec: dict[str, Any]) -> str:
 
 
 def test_what_users_and_models_write_is_escaped() -> None:
-    from workbench.ui.pages import chat
+    from workbench.chat.comparisons import Comparison, Turn
+    from workbench.ui.chat import bubbles
 
     bad = "<img src=x onerror=alert(1)>"
-    turns = [{"role": "user", "content": bad}, {"role": "assistant", "content": bad}]
-    for made in (chat.talk_html("a", turns), messages.empty(bad), messages.notes([bad]), messages.numbers({bad: bad})):
+    facts = {"tokens": 1, "characters": 1, "tokens_per_second": 1.0, "characters_per_second": 1.0, "prompt_tokens": 1, "context": 2, "finish": "eos"}
+    said = facts | {"text": bad, "fingerprint": bad, "script": bad, "repeated": bad, "tokenizer": bad, "notes": [bad], "choices": [[1, 0.0, []]]}
+    talk = Comparison(bad, {"A": bad}, turns=[Turn(bad, replies={"A": said})])
+    told = (bubbles.talk_html("A", talk), bubbles.talk_html("A", talk, {"text": bad}, bad), bubbles.title_html("A", talk))
+    for made in (*told, messages.empty(bad), messages.notes([bad]), messages.numbers({bad: bad})):
         assert "<img" not in made
 
 

@@ -108,10 +108,16 @@ def unfit(prompt: str, answer: str, ended: bool, wanted: str = "prompt") -> str:
         return "empty"
     if not ended:
         return "cut"
-    if (loop := _LOOP.search(answer)) and len(loop[0]) >= LOOP:
+    if looped(answer):
         return "repeated"
     right = main_script(prompt) if wanted == "prompt" else "" if wanted == "any" else wanted
     return "script" if right and main_script(answer) not in ("", right) else ""
+
+
+def looped(text: str) -> str:
+    """The piece that a text ends in four times over or more; "" where it does not."""
+    loop = _LOOP.search(text)
+    return loop[1] if loop and len(loop[0]) >= LOOP else ""
 
 
 def main_script(text: str) -> str:

@@ -47,7 +47,8 @@ class Table:
     def parts(self) -> list[Any]:
         return [self.box, self.frame]
 
-    def update(self, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+    @staticmethod
+    def update(rows: Sequence[Mapping[str, Any]]) -> list[Any]:
         columns = list(dict.fromkeys(key for row in rows for key in row))
         cells = [[plain(row.get(c)) for c in columns] for row in rows]
         return [gr.update(visible=bool(rows)), gr.update(value={"headers": [c.replace("_", " ") for c in columns], "data": cells})]

@@ -59,7 +59,7 @@ def css() -> str:
 
 
 # Esc stops what is being generated; the choice to see code survives a reload; a narrow window starts without the sidebar, which would cover it.
-# A figure whose tab was hidden while the window changed learns of it when it is shown.
+# A link to a conversation shows the page that opens it. A figure whose tab was hidden while the window changed learns of it when it is shown.
 SCRIPT = """() => {
   document.addEventListener('keydown', (event) => {
     if (event.key === 'Escape') document.querySelectorAll('.stop-on-escape').forEach((b) => { if (!b.disabled) b.click(); });
@@ -73,4 +73,9 @@ SCRIPT = """() => {
     if (button) button.click(); else if (tries) setTimeout(() => fold(tries - 1), 200);
   };
   if (window.innerWidth <= 800) fold(50);
+  const show = (tries) => {
+    const tab = [...document.querySelectorAll('#pages [role=tab]')].find((each) => each.innerText.trim() === 'Chat');
+    if (tab) tab.click(); else if (tries) setTimeout(() => show(tries - 1), 200);
+  };
+  if (new URLSearchParams(location.search).has('chat')) show(50);
 }"""
