@@ -13,7 +13,7 @@ import workbench
 
 ROOT = Path(workbench.__file__).parent
 HOSTS = {"ui", "widgets", "__main__"}
-ABOVE = {"jobs", "forking", "runs", "plots", "transferplots", "pictures", *HOSTS}
+ABOVE = {"jobs", "forking", "runs", "plots", "transferplots", "spaceplots", "pictures", *HOSTS}
 FILES = sorted(p for p in ROOT.rglob("*.py"))
 
 
@@ -41,7 +41,7 @@ def test_a_file_imports_only_what_lies_below_it(path: Path) -> None:
         assert "ui" not in ours
     if noun not in ABOVE:
         assert not ours & (ABOVE - {"jobs"} if noun == "steps" else ABOVE)
-    if noun not in {"widgets", "plots", "transferplots", "pictures", "ui"}:
+    if noun not in {"widgets", "plots", "transferplots", "spaceplots", "pictures", "ui"}:
         assert "plotly" not in theirs
     if noun != "widgets":
         assert not theirs & {"ipywidgets", "anywidget", "IPython"}
