@@ -121,6 +121,24 @@ def _lep(metrics: Mapping[str, Any]) -> go.Figure:
     return transferplots.lep_fit(metrics).update_layout(width=NAMES + PANEL)
 
 
+def _spaces(metrics: Mapping[str, Any]) -> go.Figure:
+    from . import spaceplots
+
+    names = list(dict.fromkeys(row["spaces"] for row in metrics["rows"]))
+    kinds = {row["measure"].split(",")[0] for row in metrics["rows"]}
+    what = "translations" if "translations" in kinds else "held-out anchors"
+    figures = [spaceplots.numbers([row for row in metrics["rows"] if row["spaces"] == name], what) for name in names]
+    return figures[0].update_layout(width=2 * PANEL) if len(figures) == 1 else panels(figures, names, f"{what.capitalize()} found again")
+
+
+def _picture(metrics: Mapping[str, Any]) -> go.Figure:
+    from . import spaceplots
+    from .spaces.steps import kept
+
+    made = kept(metrics["key"])
+    return spaceplots.captioned(spaceplots.scatter(made, height=620), made).update_layout(width=max(900, 560 * len(made.names)))
+
+
 def _named(rows: Sequence[Row], thing: str) -> list[Row]:
     """The rows with paths named by their ends: what tells two files apart stands there."""
     names = refs.short_names(row[key] for row in rows for key in (thing, "text"))
@@ -142,4 +160,6 @@ FIGURES: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "lep": _lep,
     "evaluate": _evaluate,
     "race": _race,
+    "spaces": _spaces,
+    "spaces.project": _picture,
 }

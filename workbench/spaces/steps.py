@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -22,6 +23,7 @@ DICTIONARY: Any = Field(
     "", description="Word pairs whose translations are compared, such as demo:en-ru or a .tsv file; of two spaces the first one's words first."
 )
 Align = Literal["auto", "none", "procrustes", "least-squares"]
+KEY = re.compile(r"picture-[0-9a-f]{24}")
 KEPT = 20  # pictures in the cache; the oldest go
 
 
@@ -120,6 +122,16 @@ class Project(Step):
         for note in made.about["notes"]:
             progress.warn(note)
         return {"n": len(made.points), "lines": len(made.lines), "caption": made.caption, "key": self.place.name, **made.about}
+
+
+def kept(key: str) -> Picture:
+    """A picture of the cache by its key. Raises WorkbenchError where it is no longer there."""
+    from .picturing import Picture
+    from .wordlists import cache
+
+    if not KEY.fullmatch(key):
+        raise WorkbenchError("That is no key of a picture; draw it again.")
+    return Picture.load(cache() / key)
 
 
 def _keep(made: Picture, place: Path) -> None:
