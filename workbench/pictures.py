@@ -124,11 +124,8 @@ def _lep(metrics: Mapping[str, Any]) -> go.Figure:
 def _spaces(metrics: Mapping[str, Any]) -> go.Figure:
     from . import spaceplots
 
-    names = list(dict.fromkeys(row["spaces"] for row in metrics["rows"]))
     kinds = {row["measure"].split(",")[0] for row in metrics["rows"]}
-    what = "translations" if "translations" in kinds else "held-out anchors"
-    figures = [spaceplots.numbers([row for row in metrics["rows"] if row["spaces"] == name], what) for name in names]
-    return figures[0].update_layout(width=2 * PANEL) if len(figures) == 1 else panels(figures, names, f"{what.capitalize()} found again")
+    return spaceplots.numbers(metrics["rows"], "translations" if "translations" in kinds else "held-out anchors").update_layout(width=NAMES + 2 * PANEL)
 
 
 def _picture(metrics: Mapping[str, Any]) -> go.Figure:

@@ -22,6 +22,7 @@ View = Literal["side by side", "before", "after", "together"]
 CLASSES: tuple[Colour, ...] = ("state", "script", "cluster", "space")
 STATES = {"kept": KEPT, "new": NEW, "dropped": DROPPED}
 SCALE = "Viridis"
+HITS = ("hit@1", "hit@5", "hit@10", "mrr")
 FEW = 60  # points that are labelled
 LINES = "rgba(128,138,150,0.45)"
 # No rectangle or zoom by accident: dragging draws a lasso where points can be chosen, and pans elsewhere.
@@ -134,19 +135,15 @@ def _look(figure: go.Figure, picture: Picture, colour: Colour, height: int, titl
     figure.update_yaxes(title=None, showticklabels=False, showgrid=True, zeroline=False, matches="y")
     if picture.about["method"] == "axis":
         figure.update_xaxes(title="the axis: −1 to 1", showticklabels=True)
-    axis = {
-        "showticklabels": False,
-        "title": "",
-        "backgroundcolor": "rgba(0,0,0,0)",
-        "gridcolor": "rgba(128,138,150,0.22)",
-        "zerolinecolor": "rgba(128,138,150,0.4)",
-    }
+    grid = {"gridcolor": "rgba(128,138,150,0.22)", "zerolinecolor": "rgba(128,138,150,0.4)", "backgroundcolor": "rgba(0,0,0,0)"}
+    axis = {"showticklabels": False, "title": ""} | grid
     figure.update_scenes(xaxis=axis, yaxis=axis, zaxis=axis)
     top = 34 + 22 * (panes > 1) + 24 * bool(title)
+    legend = {"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0.5, "xanchor": "center", "itemsizing": "constant"}
+    drag = "turntable" if picture.about["dimensions"] == 3 else "lasso"
     figure.update_layout(
-        showlegend=True, margin={"l": 8, "r": 8, "t": top, "b": 8}, dragmode="turntable" if picture.about["dimensions"] == 3 else "lasso", hovermode="closest",
-        uirevision=f"{picture.about['method']}", legend={"orientation": "h", "y": 1, "yanchor": "bottom", "x": 0.5, "xanchor": "center", "itemsizing": "constant"},
-    )  # fmt: skip
+        showlegend=True, margin={"l": 8, "r": 8, "t": top, "b": 8}, dragmode=drag, hovermode="closest", legend=legend, uirevision=picture.about["method"]
+    )
     if panes > 1:
         figure.update_layout(legend={"y": 1.05}, margin={"t": top + 14})
 
@@ -159,32 +156,38 @@ def captioned(figure: go.Figure, picture: Picture) -> go.Figure:
         if len(lines[-1]) > 130:
             lines.append("")
     text = "<br>".join(isolated(line) for line in lines if line)
-    figure.add_annotation(
-        text=text, xref="paper", yref="paper", x=0, y=0, xanchor="left", yanchor="top", yshift=-8, showarrow=False, align="left", font={"size": 11}
-    )
+    place = {"xref": "paper", "yref": "paper", "x": 0, "y": 0, "xanchor": "left", "yanchor": "top", "yshift": -8}
+    figure.add_annotation(text=text, showarrow=False, align="left", font={"size": 11}, **place)
     return figure.update_layout(margin={"b": 22 + 16 * len(lines)}, height=(figure.layout.height or 560) + 16 * len(lines))
 
 
 def numbers(measured: Measured | Sequence[Row], what: str = "translations") -> go.Figure:
-    """hit@1, 5, 10 and MRR by cosine and CSLS of one kind of pairs ("translations" or "held-out anchors"), with 95 % intervals."""
-    rows = getattr(measured, "rows", measured)
-    names = ("hit@1", "hit@5", "hit@10", "mrr")
-    figure = go.Figure()
-    for how, colour in (("cosine", SERIES[0]), ("csls", SERIES[1])):
-        mine = [next((r for r in rows if r["script"] == "all" and r["measure"] == f"{what}, {name} {how}"), None) for name in names]
-        if any(row is None for row in mine):
-            raise WorkbenchError(f"The measurement ranked no {what}; give it a dictionary.")
+    """hit@1, 5, 10 and MRR of one kind of pairs ("translations" or "held-out anchors"), with 95 % intervals: by cosine and by CSLS.
+
+    Where the rows are of several pairs of spaces, each is a colour, by CSLS. Raises WorkbenchError where nothing was ranked.
+    """
+    rows = [row for row in getattr(measured, "rows", measured) if row["script"] == "all" and row["measure"].startswith(f"{what}, ")]
+    pairs = list(dict.fromkeys(row.get("spaces", "") for row in rows))
+    bars = [(pair, "csls", shorten(pair)) for pair in pairs] if len(pairs) > 1 else [(pair, how, how) for pair in pairs for how in ("cosine", "csls")]
+    figure, n = go.Figure(), 0
+    for (pair, how, label), colour in zip(bars, SERIES, strict=False):
+        found = {row["measure"]: row for row in rows if row.get("spaces", "") == pair}
+        mine = [found.get(f"{what}, {name} {how}") for name in HITS]
+        if any(row is None or row["value"] is None for row in mine):
+            continue
         ends = [((row["high"] or row["value"]) - row["value"], row["value"] - (row["low"] or row["value"])) for row in mine]
         interval = {"type": "data", "symmetric": False, "array": [e[0] for e in ends], "arrayminus": [e[1] for e in ends], "color": QUIET, "thickness": 1.5}
-        label = "CSLS" if how == "csls" else how
+        label, n = label.replace("csls", "CSLS"), mine[0]["n"]
         figure.add_bar(
-            x=[n.upper() if n == "mrr" else n for n in names], y=[row["value"] for row in mine], name=label, marker_color=colour, error_y=interval,
+            x=[name.replace("mrr", "MRR") for name in HITS], y=[row["value"] for row in mine], name=label, marker_color=colour, error_y=interval,
             hovertemplate=f"%{{x}}, {label}: %{{y:.3f}}<extra></extra>",
         )  # fmt: skip
+    if not figure.data:
+        raise WorkbenchError(f"The measurement ranked no {what}; give it a dictionary, or two spaces that share tokens.")
     figure.update_layout(barmode="group", showlegend=True)
     figure.update_yaxes(rangemode="tozero")
-    n = next(r["n"] for r in rows if r["script"] == "all" and r["measure"] == f"{what}, hit@1 cosine")
-    return _frame(figure, f"{what.capitalize()} found again (n = {n:,})", height=270).update_layout(margin_t=72)
+    by = ", by CSLS" if len(pairs) > 1 else ""
+    return _frame(figure, f"{what.capitalize()} found again{by} (n = {n:,})", height=270).update_layout(margin_t=72)
 
 
 def way(stages: Sequence[Mapping[str, Any]], token: str = "") -> go.Figure:

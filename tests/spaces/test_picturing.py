@@ -104,7 +104,7 @@ def test_the_steps_report_rows(models: tuple[Path, Path], planted: Planted, vec:
     assert len(way["moved"]) == 3
     only_first = wb.run(Neighbours(token="bear", spaces=[str(models[0]), str(vec)])).metrics
     assert len(only_first["neighbours"]) >= 8
-    with pytest.raises(WorkbenchError, match="No token is .qqqq"):
+    with pytest.raises(WorkbenchError, match="No token is"):
         wb.run(Neighbours(token="qqqq", spaces=[str(models[0])]))
 
 
