@@ -76,7 +76,7 @@ def measure(
         progress.at(0.7, f"comparing {len(found):,} translation pairs")
         # What decided the map is no proof of it.
         judged = anchors.held if not alone and anchors.kind == "dictionary" else np.ones(len(found), dtype=bool)
-        rows += pair_rows(found, alignment, seed, judged)
+        rows = pair_rows(found, alignment, seed, judged) + rows
     progress.at(0.9, "norms and neighbours")
     spaces = [row for space in ([a] if alone else [a, b]) for row in space_rows(space, most, seed)]
     return Measured(rows, spaces, alignment, notes)

@@ -131,7 +131,8 @@ def picture(
     for n, name in enumerate("xyz"[: places.shape[1]]):
         points[name] = places[:, n].astype(np.float32)
     about = {
-        "method": method, "seed": seed, "dimensions": int(places.shape[1]), "shares": [float(s) for s in shares[:3]], "unit": unit, "table": opened[-1].table,
+        "method": method, "seed": seed, "dimensions": int(places.shape[1]), "shares": [float(s) for s in shares[:3]], "unit": unit, "how": how,
+        "dictionary": dictionary if isinstance(dictionary, str) else "",
         "said": _said(method, shares, places.shape[1], umap_neighbours, spread, axis_from, axis_to), "aligned": aligned, "notes": notes,
         "spaces": [
             {"name": name, "reference": space.reference, "table": space.table, "width": space.width, "shown": len(mine), "fitting": of}
@@ -180,6 +181,15 @@ def _moved(points: pandas.DataFrame, opened: Sequence[Space], how: How, seed: in
     keys = [f"{t.kind[0]}{int(t.word_start)}{t.bytes.hex()}" for t in (names.identity(int(i)) for i in found.ids[:, 1])]
     for column, values in (("displacement", found.absolute), ("relative", found.relative)):
         points[column] = points["key"].map(dict(zip(keys, values.tolist(), strict=True))).astype(float)
+
+
+def with_neighbours(made: Picture, k: int = 8) -> Picture:
+    """The same picture with neighbours in its table, where it has none: its spaces are opened again for their full vectors."""
+    if "neighbors" in made.points:
+        return made
+    opened = [open_space(space["reference"], space["table"]) for space in made.about["spaces"]]
+    ids = [made.points.loc[made.points["space"] == n, "id"].to_numpy() for n in range(len(opened))]
+    return Picture(made.points.assign(neighbors=_neighbours(opened, ids, k, Progress())), made.lines, made.about)
 
 
 def _neighbours(opened: Sequence[Space], ids: Sequence[np.ndarray], k: int, progress: Progress) -> list[dict[str, list[Any]]]:
