@@ -76,7 +76,21 @@ class Space:
         found = torch.empty(self.size)
         for start, block in self.blocks():
             torch.linalg.vector_norm(block, dim=1, out=found[start : start + len(block)])
-        return np.where(np.isfinite(found.numpy()), found.numpy(), np.nan)
+        return _lengths(found)
+
+    def products(self, vector: torch.Tensor) -> torch.Tensor:
+        """(V,) fp32 inner products of all rows with a vector (d,). Where the lengths are not known yet, they are taken in the same pass."""
+        import torch
+
+        found = torch.empty(self.size)
+        norms = None if "norms" in self.__dict__ else torch.empty(self.size)
+        for start, block in self.blocks():
+            torch.mv(block, vector, out=found[start : start + len(block)])
+            if norms is not None:
+                torch.linalg.vector_norm(block, dim=1, out=norms[start : start + len(block)])
+        if norms is not None:
+            self.__dict__["norms"] = _lengths(norms)
+        return found
 
     @cached_property
     def usable(self) -> np.ndarray:
@@ -114,6 +128,11 @@ class Space:
         if found >= self.size:
             raise WorkbenchError(f"Token {found} of {self.name} has no row in the table; ask for an id below {self.size}.")
         return found
+
+
+def _lengths(norms: torch.Tensor) -> np.ndarray:
+    found = norms.numpy()
+    return np.where(np.isfinite(found), found, np.nan)
 
 
 def open(reference: Any, table: Table = "input") -> Space:

@@ -54,9 +54,7 @@ def neighbours(space: Space, token: str | int | np.ndarray, k: int = 8) -> list[
     length = float(vector.norm())
     if not length > 0 or not np.isfinite(length):
         raise WorkbenchError("A row of zeros, or with NaN or infinity, has no direction and so no neighbours; choose another token.")
-    found = torch.empty(space.size)
-    for start, block in space.blocks():
-        torch.mv(block, vector, out=found[start : start + len(block)])
+    found = space.products(vector)
     found /= torch.from_numpy(np.where(space.usable, space.norms, np.inf).astype(np.float32)) * length
     found[~torch.from_numpy(space.usable)] = -2
     if own >= 0:

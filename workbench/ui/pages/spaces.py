@@ -8,7 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from ... import spaceplots, specs, steps, store
+from ... import spacehtml, spaceplots, specs, steps, store
 from ...errors import WorkbenchError
 from ..chain import Chain
 from ..forms import Form
@@ -88,7 +88,7 @@ def build(shell: Shell) -> None:
 
     def ask(key: str, event: gr.EventData) -> str:
         made = explorer.opened(key)
-        return lives.life_html(lives.life_of(made, explorer.row_of(event._data, made)))
+        return spacehtml.life_html(lives.life_of(made, explorer.row_of(event._data, made)))
 
     def choose(key: str, event: gr.EventData) -> list[Any]:
         made = explorer.opened(key)
