@@ -65,11 +65,11 @@ def looks_different(page: Any) -> None:
 
 def point(page: Any) -> None:
     """A search marks a token; a click on it tells its way through both spaces."""
-    page.locator(".space-search").fill("bear")
-    expect(page.locator(".space-said")).to_contain_text("with “bear”")
+    page.locator(".space-search").fill("red")
+    expect(page.locator(".space-said")).to_contain_text("with “red”")
     row = page.evaluate("""() => {
-      const t = document.querySelector('.space-plot').data.find((t) => t.customdata && t.text.some((x) => x.includes('bear')));
-      return (t.customdata._inputArray ?? t.customdata)[t.text.findIndex((x) => x.includes('bear'))];
+      const t = document.querySelector('.space-plot').data.find((t) => t.customdata && t.text.some((x) => x.includes('red')));
+      return (t.customdata._inputArray ?? t.customdata)[t.text.findIndex((x) => x.includes('red'))];
     }""")
     x, y = page.evaluate(PLACE, row)
     page.mouse.move(x - 3, y - 3)

@@ -61,7 +61,7 @@ class Space:
         """(n, d) fp32, a copy."""
         import torch
 
-        return self.rows[torch.as_tensor(np.asarray(ids, dtype=np.int64))].float().numpy()
+        return self.rows[torch.from_numpy(np.array(ids, dtype=np.int64))].float().numpy()
 
     def blocks(self, size: int = BLOCK) -> Iterator[tuple[int, torch.Tensor]]:
         """(first id, (b, d) fp32) over all tokens."""

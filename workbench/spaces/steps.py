@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 ADVANCED = {"advanced": True}
 TABLE: Any = Field("input", description="Which table of the models: the one they read with, or the one they write with.")
-HOW: Any = Field("auto", description="How spaces are laid onto each other; auto leaves tables as they are where their shared tokens agree already.")
+HOW: Any = Field(
+    "auto", description="How spaces are laid onto each other; auto leaves tables as they are where their shared tokens agree already.",
+    json_schema_extra={"advanced": True},
+)  # fmt: skip
 DICTIONARY: Any = Field(
     "", description="Word pairs whose translations are compared, such as demo:en-ru or a .tsv file; of two spaces the first one's words first."
 )
@@ -75,20 +78,22 @@ class Project(Step):
     method: Literal["pca", "umap", "aligned-umap", "axis"] = Field(
         "pca", description="pca is drawn at once; umap shows clusters; aligned-umap holds several spaces together by shared tokens; axis is your own."
     )
-    dimensions: int = Field(2, ge=2, le=3, description="Two, or three for pca.")
+    dimensions: int = Field(2, ge=2, le=3, description="Two, or three for pca.", json_schema_extra=ADVANCED)
     sample: int | None = Field(5_000, ge=1, le=50_000, description="At most so many tokens of each space, in equal shares of kept and new and of scripts.")
     state: Literal["all", "kept", "new", "dropped"] = Field(
-        "all", description="Kept: in the first and the last space; new: not in the first; dropped: not in the last."
+        "all", description="Kept: in the first and the last space; new: not in the first; dropped: not in the last.", json_schema_extra=ADVANCED
     )
-    script: str = Field("", description="Only tokens of this script, such as Cyrillic.")
-    prefix: str = Field("", description="Only tokens that begin so; a space first: at the start of a word.")
-    pick: tuple[str, ...] = Field((), description="Tokens that must be there, as text or #id; with no sample and nothing else asked, only these.")
+    script: str = Field("", description="Only tokens of this script, such as Cyrillic.", json_schema_extra=ADVANCED)
+    prefix: str = Field("", description="Only tokens that begin so; a space first: at the start of a word.", json_schema_extra=ADVANCED)
+    pick: tuple[str, ...] = Field(
+        (), description="Tokens that must be there, as text or #id; with no sample and nothing else asked, only these.", json_schema_extra=ADVANCED
+    )
     dictionary: PairsRef = Field("", description="Word pairs that are joined by lines, such as demo:en-ru or a .tsv file.")
     text: TextRef = Field("", description="A text in which tokens are counted, for their frequency.")
     min_count: int = Field(0, ge=0, description="Only tokens that occur so often in the text.", json_schema_extra=ADVANCED)
     how: Align = HOW
-    axis_from: tuple[str, ...] = Field((), description="For axis: tokens at its left end.")
-    axis_to: tuple[str, ...] = Field((), description="For axis: tokens at its right end.")
+    axis_from: tuple[str, ...] = Field((), description="For axis: tokens at its left end.", json_schema_extra=ADVANCED)
+    axis_to: tuple[str, ...] = Field((), description="For axis: tokens at its right end.", json_schema_extra=ADVANCED)
     unit: bool = Field(False, description="Draw directions only: every vector with length one.", json_schema_extra=ADVANCED)
     umap_neighbours: int = Field(15, ge=2, le=200, description="Neighbours UMAP looks at: few show detail, many the whole.", json_schema_extra=ADVANCED)
     spread: float = Field(0.1, ge=0, le=1, description="UMAP's min_dist: how near points may come.", json_schema_extra=ADVANCED)

@@ -136,7 +136,7 @@ def available(made: Any) -> list[str]:
 
 
 def caption_html(made: Any) -> str:
-    return f'<p class="small space-caption">{escape(made.caption)}</p>' + notes(made.about["notes"])
+    return f'<p class="small space-caption">{escape(made.caption)}</p>' + notes(made.about["notes"], "good")
 
 
 def selection_html(count: int) -> str:
