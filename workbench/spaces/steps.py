@@ -11,7 +11,7 @@ from pydantic import Field
 from .. import contents
 from ..errors import WorkbenchError
 from ..progress import Progress
-from ..specs import ArtefactRef, PairsRef, Step, TextRef
+from ..specs import ModelRef, PairsRef, Step, TextRef
 
 if TYPE_CHECKING:
     from .picturing import Picture
@@ -36,7 +36,7 @@ class Measure(Step):
     command: ClassVar[str] = "spaces"
     heavy: ClassVar[bool] = False
     main: ClassVar[tuple[str, ...]] = ("spaces",)
-    spaces: tuple[ArtefactRef, ...] = Field(min_length=1, description="Models, encoders or word-vector files; each is compared with the last.")
+    spaces: tuple[ModelRef, ...] = Field(min_length=1, description="Models, encoders or word-vector files; each is compared with the last.")
     table: Literal["input", "output"] = TABLE
     dictionary: PairsRef = DICTIONARY
     how: Align = HOW
@@ -73,7 +73,7 @@ class Project(Step):
     command: ClassVar[str] = "spaces.project"
     makes: ClassVar[str] = "picture"
     main: ClassVar[tuple[str, ...]] = ("spaces",)
-    spaces: tuple[ArtefactRef, ...] = Field(min_length=1, max_length=6, description="Models, encoders or word-vector files, in one frame: that of the last.")
+    spaces: tuple[ModelRef, ...] = Field(min_length=1, max_length=6, description="Models, encoders or word-vector files, in one frame: that of the last.")
     table: Literal["input", "output"] = TABLE
     method: Literal["pca", "umap", "aligned-umap", "axis"] = Field(
         "pca", description="pca is drawn at once; umap shows clusters; aligned-umap holds several spaces together by shared tokens; axis is your own."
@@ -166,7 +166,7 @@ class Neighbours(Step):
     token: str = Field(
         min_length=1, description="The token, as its text (with a leading space where it starts a word) or as #id, in the last space that has it."
     )
-    spaces: tuple[ArtefactRef, ...] = Field(min_length=1, description="Models, encoders or word-vector files, in the order of the stages.")
+    spaces: tuple[ModelRef, ...] = Field(min_length=1, description="Models, encoders or word-vector files, in the order of the stages.")
     table: Literal["input", "output"] = TABLE
     count: int = Field(8, ge=1, le=100, description="Neighbours listed.")
     moved: int = Field(0, ge=0, le=500, description="Also list so many tokens that moved most from the first space to the last.")
