@@ -29,6 +29,10 @@ def test_a_token_that_was_moved_is_the_one_that_moved_most() -> None:
     still = displacement(first, first)
     assert np.abs(still.absolute).max() == 0
     assert (still.kept == 1).all()
+    some = displacement(first, second, how="procrustes", tokens=np.array([17, 3]), seed=2)
+    assert some.ids[:, 1].tolist() == [3, 17]
+    assert np.allclose(some.relative, found.relative[[3, 17]])
+    assert len(displacement(first, second, tokens=np.array([], dtype=int)).kept) == 0
 
 
 def test_the_way_of_a_token_names_every_stage(models: tuple[Path, Path]) -> None:

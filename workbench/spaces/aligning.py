@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from ..errors import WorkbenchError
+from ..overlap import overlap
 from ..transfer.fit import Gram, solve
 
 if TYPE_CHECKING:
@@ -77,22 +78,21 @@ def shared(a: Space, b: Space, held_out: float = HELD_OUT, most: int | None = No
 
     Raises WorkbenchError where the spaces share none.
     """
-    pairs = a.tokens.overlap(b.tokens).text if hasattr(a.tokens, "overlap") else _overlap(a, b)
-    pairs = pairs[(pairs[:, 0] < a.size) & (pairs[:, 1] < b.size)]
-    pairs = pairs[a.usable[pairs[:, 0]] & b.usable[pairs[:, 1]]]
-    if not len(pairs):
-        raise WorkbenchError(f"{a.name} and {b.name} share no token to align them by; give a dictionary, such as demo:en-ru or a .tsv file of word pairs.")
-    generator = np.random.default_rng(seed)
-    if most is not None and len(pairs) > most:
-        pairs = pairs[np.sort(generator.choice(len(pairs), most, replace=False))]
+    pairs = pairs_of(a, b, most, seed)
     names = [b.tokens.printable(int(j)) for j in pairs[:, 1]]
     return Anchors(a.vectors(pairs[:, 0]), b.vectors(pairs[:, 1]), split(len(pairs), held_out, seed), b.scripts[pairs[:, 1]], names, "shared tokens", pairs)
 
 
-def _overlap(a: Space, b: Space) -> np.ndarray:
-    from ..overlap import overlap
-
-    return overlap(a.tokens, b.tokens).text
+def pairs_of(a: Space, b: Space, most: int | None = None, seed: int = 0) -> np.ndarray:
+    """(n, 2) ids of the text tokens that both spaces have, with rows that have a direction. Raises WorkbenchError where there are none."""
+    pairs = overlap(a.tokens, b.tokens).text
+    pairs = pairs[(pairs[:, 0] < a.size) & (pairs[:, 1] < b.size)]
+    pairs = pairs[a.usable[pairs[:, 0]] & b.usable[pairs[:, 1]]]
+    if not len(pairs):
+        raise WorkbenchError(f"{a.name} and {b.name} share no token to align them by; give a dictionary, such as demo:en-ru or a .tsv file of word pairs.")
+    if most is not None and len(pairs) > most:
+        pairs = pairs[np.sort(np.random.default_rng(seed).choice(len(pairs), most, replace=False))]
+    return pairs
 
 
 def from_dictionary(found: Translations, held_out: float = HELD_OUT, seed: int = 0) -> Anchors:

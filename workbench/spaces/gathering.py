@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -91,10 +92,9 @@ def stacked(
         start += len(mine)
         alignment = None
         if space is not last:
-            found = translations(space, last, dictionary) if dictionary else None
-            anchors = anchors_of(space, last, found, ANCHORS, seed)
+            anchors = anchors_of(space, last, partial(translations, space, last, dictionary) if dictionary else None, ANCHORS, seed)
             alignment = align(anchors, how)
-            notes += [note for note in [*(found.notes if found else []), *alignment.notes] if note not in notes]
+            notes += [note for note in alignment.notes if note not in notes]
             how_said = "as it is" if alignment.how == "none" else f"by {alignment.how}"
             said.append(f"{space.name} {how_said} ({alignment.anchors:,} {anchors.kind})")
         for first in range(0, len(mine), CHUNK):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +66,7 @@ def measure(
     found = translations(a, b, dictionary) if dictionary else None
     notes, rows, alignment = list(found.notes) if found else [], [], None
     if not alone:
-        anchors = anchors_of(a, b, found, most, seed)
+        anchors = anchors_of(a, b, (lambda: found) if found else None, most, seed)
         progress.at(0.2, f"aligning by {len(anchors):,} {anchors.kind}")
         alignment = align(anchors, how, centre, ridge)
         notes += alignment.notes
@@ -82,15 +82,15 @@ def measure(
     return Measured(rows, spaces, alignment, notes)
 
 
-def anchors_of(a: Space, b: Space, found: Translations | None, most: int | None, seed: int) -> Anchors:
-    """Shared tokens; where there are fewer than two, the dictionary. Raises WorkbenchError where there is neither."""
+def anchors_of(a: Space, b: Space, dictionary: Callable[[], Translations] | None, most: int | None, seed: int) -> Anchors:
+    """Shared tokens; where there are fewer than two, the pairs of the dictionary. Raises WorkbenchError where there is neither."""
     try:
         anchors = shared(a, b, most=most, seed=seed)
     except WorkbenchError:
-        if found is None:
+        if dictionary is None:
             raise
-        return from_dictionary(found, seed=seed)
-    return from_dictionary(found, seed=seed) if len(anchors) < 2 and found is not None else anchors
+        return from_dictionary(dictionary(), seed=seed)
+    return from_dictionary(dictionary(), seed=seed) if len(anchors) < 2 and dictionary is not None else anchors
 
 
 def anchor_rows(anchors: Anchors, alignment: Alignment, seed: int) -> list[dict[str, Any]]:

@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import WorkbenchError
-from .aligning import Alignment, Anchors, How, align, cosines, shared
+from .aligning import Alignment, Anchors, How, align, cosines, pairs_of, shared
 from .retrieving import NEAREST, nearest, neighbours
 
 if TYPE_CHECKING:
     from .opening import Space
+
+
+POOL = 5_000  # shared tokens among which neighbours are looked for
+CHUNK = 4_096  # tokens at a time
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,7 @@ class Displacement:
         absolute: (n,) length of the way between its place in the first space, as aligned, and in the second.
         relative: (n,) the same over the mean distance to its ten nearest neighbours in the second space: 1 is as far as they are. NaN where these lie on it.
         cosine: (n,) between the two places, seen from the middle of the anchors.
-        kept: (n,) the share of its ten nearest neighbours, among the shared tokens, that it kept.
+        kept: (n,) the share of its ten nearest neighbours that it kept.
     """
 
     ids: np.ndarray
@@ -36,23 +40,38 @@ class Displacement:
     kept: np.ndarray
 
 
-def displacement(a: Space, b: Space, alignment: Alignment | None = None, how: How = "auto", most: int | None = None, seed: int = 0) -> Displacement:
-    """How far the tokens that both spaces have moved. Raises WorkbenchError where they share none."""
-    from .measuring import neighbourhood
+def displacement(
+    a: Space, b: Space, alignment: Alignment | None = None, how: How = "auto", tokens: np.ndarray | None = None, seed: int = 0
+) -> Displacement:  # fmt: skip
+    """How far the tokens that both spaces have moved, or those of `tokens` (ids of the second space) that both have.
 
-    anchors = shared(a, b, most=most, seed=seed)
-    alignment = alignment or align(anchors, how)
-    moved = alignment.apply(anchors.a)
-    absolute = np.linalg.norm(moved - anchors.b, axis=1).astype(np.float64)
-    around = _around(anchors)
+    Neighbours are looked for among all shared tokens, of more than 5,000 among a seeded sample. Raises WorkbenchError where the spaces share none.
+    """
+    ids, pool = pairs_of(a, b), shared(a, b, most=POOL, seed=seed)
+    ids = ids if tokens is None else ids[np.isin(ids[:, 1], tokens)]
+    alignment = alignment or align(pool, how)
+    places = {int(i): n for n, i in enumerate(pool.ids[:, 1])}
+    parts = [_displaced(a, b, ids[start : start + CHUNK], pool, places, alignment) for start in range(0, len(ids), CHUNK)]
+    return Displacement(ids, *(np.concatenate([np.zeros(0), *column]) for column in (zip(*parts, strict=True) if parts else [[]] * 4)))
+
+
+def _displaced(
+    a: Space, b: Space, ids: np.ndarray, pool: Anchors, places: dict[int, int], alignment: Alignment
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    mine, theirs = a.vectors(ids[:, 0]), b.vectors(ids[:, 1])
+    own = np.array([places.get(int(i), -1) for i in ids[:, 1]], dtype=np.int64)
+    k = min(NEAREST, max(len(pool) - 1, 1))
+    before, after = (nearest(rows, among, k, without=own).places for rows, among in ((mine, pool.a), (theirs, pool.b)))
+    absolute = np.linalg.norm(alignment.apply(mine) - theirs, axis=1).astype(np.float64)
+    around = np.array([_distance(row, pool.b[near[near >= 0]]) for row, near in zip(theirs, after, strict=True)])
     relative = np.divide(absolute, around, out=np.full(len(absolute), np.nan), where=around > 0)
-    return Displacement(anchors.ids, absolute, relative, cosines(*alignment.centred(anchors.a, anchors.b)), neighbourhood(anchors.a, anchors.b))
+    kept = np.array([len(np.intersect1d(x[x >= 0], y[y >= 0])) / k for x, y in zip(before, after, strict=True)])
+    return absolute, relative, cosines(*alignment.centred(mine, theirs)), kept
 
 
-def _around(anchors: Anchors) -> np.ndarray:
-    """(n,) mean distance of each to its ten nearest by cosine, in the second space."""
-    near = nearest(anchors.b, anchors.b, min(NEAREST, max(len(anchors) - 1, 1)), without=np.arange(len(anchors))).places
-    return np.array([np.linalg.norm(anchors.b[row[row >= 0]] - anchors.b[n], axis=1).mean() if (row >= 0).any() else np.nan for n, row in enumerate(near)])
+def _distance(row: np.ndarray, others: np.ndarray) -> float:
+    """The mean distance to other rows; 0 where there are none."""
+    return float(np.linalg.norm(others - row, axis=1).mean()) if len(others) else 0.0
 
 
 def most_moved(found: Displacement, space: Space, count: int = 50) -> list[dict[str, Any]]:
@@ -91,7 +110,7 @@ def life(spaces: Sequence[Space], token: str | int, *, of: int = -1, k: int = 8,
     here = whose.find(token)
     identity = whose.tokens.identity(here)
     ids = [here if space is whose else _same(space, identity) for space in spaces]
-    maps = list(alignments) if alignments is not None else [_map(a, b) for a, b in pairwise(spaces)]
+    maps = list(alignments) if alignments is not None else [onto(a, b) for a, b in pairwise(spaces)]
     stages: list[dict[str, Any]] = []
     places: list[np.ndarray] = []
     for n, (space, mine) in enumerate(zip(spaces, ids, strict=True)):
@@ -115,10 +134,10 @@ def life(spaces: Sequence[Space], token: str | int, *, of: int = -1, k: int = 8,
     return Life(whose.tokens.printable(here), stages, np.array(places))
 
 
-def _map(a: Space, b: Space) -> Alignment | None:
-    """None where two stages share no token, so that nothing says how one lies in the other."""
+def onto(a: Space, b: Space) -> Alignment | None:
+    """How one stage lies in the next, by their shared tokens; None where they share none, so that nothing says so."""
     try:
-        return align(shared(a, b, most=5_000))
+        return align(shared(a, b, most=POOL))
     except WorkbenchError:
         return None
 

@@ -174,7 +174,8 @@ def _points(opened: Sequence[Space], ids: Sequence[np.ndarray], states: Sequence
 def _moved(points: pandas.DataFrame, opened: Sequence[Space], how: How, seed: int) -> None:
     """How far each token moved from the first space to the last, for those that both have."""
     try:
-        found = displacement(opened[0], opened[-1], how=how, most=20_000, seed=seed)
+        last = points.loc[points["space"] == len(opened) - 1, "id"].to_numpy()
+        found = displacement(opened[0], opened[-1], how=how, tokens=last, seed=seed)
     except WorkbenchError:  # no shared tokens
         return
     names = opened[-1].tokens

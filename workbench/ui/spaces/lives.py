@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from ...spaces import opening
+from ...spaces.moving import onto
 from ..chips import Stamp, stamp
 
 if TYPE_CHECKING:
-    from ...spaces import Life, Picture, Space
+    from ...spaces import Alignment, Life, Picture, Space
 
 
 def space(reference: str, table: str) -> Space:
@@ -30,5 +32,12 @@ def life_of(made: Picture, row: int) -> Life:
     """The biography of the token of a point, in every space of the picture."""
     from ...spaces import life
 
-    point = made.points.iloc[row]
-    return life(spaces_of(made), int(point["id"]), of=int(point["space"]))
+    point, opened = made.points.iloc[row], spaces_of(made)
+    maps = [_map(a, b) for a, b in pairwise(opened)]
+    return life(opened, int(point["id"]), of=int(point["space"]), alignments=maps)
+
+
+@lru_cache(maxsize=16)
+def _map(a: Space, b: Space) -> Alignment | None:
+    """Of large strangers this takes a minute: once, and not at every click."""
+    return onto(a, b)
