@@ -8,9 +8,11 @@ reads FOLDER/job.json and FOLDER/rows.npy, and writes FOLDER/places.npy. McInnes
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -53,7 +55,15 @@ def laid(slices: Sequence[np.ndarray], relations: Sequence[Mapping[int, int]], k
         return np.split(np.load(folder / "places.npy"), np.cumsum(job["sizes"])[:-1])
 
 
+def _end_with(parent: int) -> None:
+    """End this process when the one that started it is gone, however that ended: nobody would read the result."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
+
+
 def main(name: str) -> None:
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     import warnings
 
     import umap
