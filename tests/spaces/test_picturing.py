@@ -20,7 +20,7 @@ def test_a_picture_of_two_spaces_has_one_frame(planted: Planted) -> None:
     points = made.points
     assert len(points) == 720
     where = points.set_index(["space", "token"])[["x", "y"]]
-    both = where.loc[0].join(where.loc[1], rsuffix="_2", how="inner")
+    both = where.loc[0].merge(where.loc[1], left_index=True, right_index=True, suffixes=("", "_2"))
     assert len(both) == 60  # the names
     assert np.allclose(both[["x", "y"]], both[["x_2", "y_2"]], atol=1e-3)
     assert len(made.lines) == 300

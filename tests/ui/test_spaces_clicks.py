@@ -14,6 +14,7 @@ pytestmark = BROWSER
 # Where the points of a row are in the window, by plotly's own scales.
 PLACE = """(row) => {
   const plot = document.querySelector('.space-plot');
+  plot.scrollIntoView({ block: 'center', behavior: 'instant' });
   const trace = plot._fullData.find((t) => t.customdata && Array.from(t.customdata).includes(row));
   const n = Array.from(trace.customdata).indexOf(row);
   const [xa, ya] = [plot._fullLayout[trace.xaxis === 'x' ? 'xaxis' : 'xaxis' + trace.xaxis.slice(1)],
@@ -86,6 +87,7 @@ def lasso(page: Any) -> None:
     import pandas
 
     page.locator(".space-search").fill("")
+    page.evaluate("document.querySelector('.space-plot').scrollIntoView({ block: 'center', behavior: 'instant' })")
     box = page.locator(".space-plot .nsewdrag").first.bounding_box()
     left, top, right, bottom = box["x"] + 5, box["y"] + 5, box["x"] + box["width"] - 5, box["y"] + box["height"] - 5
     page.mouse.move(left, top)
