@@ -121,6 +121,21 @@ def _lep(metrics: Mapping[str, Any]) -> go.Figure:
     return transferplots.lep_fit(metrics).update_layout(width=NAMES + PANEL)
 
 
+def _spaces(metrics: Mapping[str, Any]) -> go.Figure:
+    from . import spaceplots
+
+    kinds = {row["measure"].split(",")[0] for row in metrics["rows"]}
+    return spaceplots.numbers(metrics["rows"], "translations" if "translations" in kinds else "held-out anchors").update_layout(width=NAMES + 2 * PANEL)
+
+
+def _picture(metrics: Mapping[str, Any]) -> go.Figure:
+    from . import spaceplots
+    from .spaces.steps import kept
+
+    made = kept(metrics["key"])
+    return spaceplots.captioned(spaceplots.scatter(made, height=620), made).update_layout(width=max(900, 560 * len(made.names)))
+
+
 def _named(rows: Sequence[Row], thing: str) -> list[Row]:
     """The rows with paths named by their ends: what tells two files apart stands there."""
     names = refs.short_names(row[key] for row in rows for key in (thing, "text"))
@@ -142,4 +157,6 @@ FIGURES: dict[str, Callable[[Mapping[str, Any]], Any]] = {
     "lep": _lep,
     "evaluate": _evaluate,
     "race": _race,
+    "spaces": _spaces,
+    "spaces.project": _picture,
 }

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from .chat import SideBySide
     from .jobs import Job
+    from .spaces import Picture
     from .specs import Step
     from .store import Artefact
     from .tokenizer import Biography, Trace
@@ -96,6 +97,13 @@ def explain(model: Any, token: str | int) -> ipywidgets.Widget:
     from .transfer import explain as explained
 
     return ipywidgets.HTML(_style() + explanation_html(explained(model, token)))
+
+
+def space(picture: Picture, spaces: Any = ()) -> ipywidgets.Widget:
+    """A picture of spaces to look into: colour, before and after, search, a click for a token's way, a lasso for a table."""
+    from .spacewidgets import Explorer
+
+    return Explorer(picture, spaces).box
 
 
 def _named(given: Any) -> dict[str, Any]:

@@ -76,20 +76,34 @@ class Plain:
                 rows[row] = vector
         return rows, rows.any(axis=1)
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(words, dimensions), as the first line states them."""
+        with reading(self.path) as file:
+            return self._header(file)
+
+    def all(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Every word with its vector, one after the other."""
+        return ((word, numbers()) for word, numbers in self._lines())
+
+    def _header(self, file: BinaryIO) -> tuple[int, int]:
+        header = file.readline().split()
+        if len(header) != 2 or not all(part.isdigit() for part in header):
+            raise WorkbenchError(f"{self.path} does not begin with the number of words and of dimensions; give a .vec file in the form of word2vec.")
+        return int(header[0]), int(header[1])
+
     def _lines(self) -> Iterator[tuple[str, Any]]:
         with reading(self.path) as file:
-            header = file.readline().split()
-            if len(header) != 2 or not all(part.isdigit() for part in header):
-                raise WorkbenchError(f"{self.path} does not begin with the number of words and of dimensions; give a .vec file in the form of word2vec.")
-            size, number = int(header[1]), 1
+            count, size = self._header(file)
+            number = 1
             for number, line in enumerate(file, 2):
                 parts = line.rstrip().rsplit(b" ", size)
                 if len(parts) == size + 1:
                     yield parts[0].decode("utf-8", "replace"), lambda parts=parts, number=number: self._numbers(parts[1:], number)
                 elif line.strip():
                     raise WorkbenchError(f"Line {number} of {self.path} has not {size} numbers; download the file again.")
-            if number - 1 < int(header[0]):
-                raise WorkbenchError(f"{self.path} ends after {number - 1:,} of {int(header[0]):,} words; download it again.")
+            if number - 1 < count:
+                raise WorkbenchError(f"{self.path} ends after {number - 1:,} of {count:,} words; download it again.")
 
     def _numbers(self, parts: list[bytes], number: int) -> np.ndarray:
         try:

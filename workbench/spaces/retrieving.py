@@ -1,0 +1,167 @@
+"""Nearest rows by cosine, always among full vectors and in blocks, so that memory does not grow with what is searched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ..progress import Progress
+    from .opening import Space
+
+NEAREST = 10  # neighbours that CSLS and hubness look at (Conneau et al. 2018, arXiv 1710.04087)
+QUERIES, POOL = 512, 4096  # rows of one product: 8 MB of cosines
+EQUAL = 1e-6  # cosines this near to each other are equal, and then the right answer comes last
+
+
+@dataclass(frozen=True)
+class Near:
+    """Of n queries the k nearest of a pool: (n, k) cosines in falling order, (n, k) places in the pool (-1 where the pool has fewer)."""
+
+    cosines: np.ndarray
+    places: np.ndarray
+
+
+@dataclass(frozen=True)
+class Retrieval:
+    """How well each of n queries finds what belongs to it.
+
+    Attributes:
+        rank: (n,) of the right answer among the pool, 1 the best; where several are right, of the best of them. Of rows equal to it it comes last.
+        csls: the same by CSLS, which takes from each cosine how near its two ends lie to others.
+        occurrence: (m,) in how many of the queries' ten nearest each of the pool is.
+    """
+
+    rank: np.ndarray
+    csls: np.ndarray
+    occurrence: np.ndarray
+
+
+def neighbours(space: Space, token: str | int | np.ndarray, k: int = 8) -> list[dict[str, Any]]:
+    """The k nearest tokens of one token (or of a vector of the space's width) by cosine among all: token, id, cosine.
+
+    Raises WorkbenchError where there is no such token, or its row has no direction.
+    """
+    import torch
+
+    from ..errors import WorkbenchError
+
+    own = -1 if isinstance(token, np.ndarray) else space.find(token)
+    vector = torch.from_numpy(np.asarray(token, dtype=np.float32)) if own < 0 else space.rows[own].float()
+    length = float(vector.norm())
+    if not length > 0 or not np.isfinite(length):
+        raise WorkbenchError("A row of zeros, or with NaN or infinity, has no direction and so no neighbours; choose another token.")
+    found = space.products(vector)
+    found /= torch.from_numpy(np.where(space.usable, space.norms, np.inf).astype(np.float32)) * length
+    found[~torch.from_numpy(space.usable)] = -2
+    if own >= 0:
+        found[own] = -2
+    values, ids = found.topk(min(k, len(found)))
+    pairs = zip(ids.tolist(), values.tolist(), strict=True)
+    return [{"token": space.tokens.printable(i), "id": i, "cosine": round(value, 4)} for i, value in pairs if value >= -1.5]
+
+
+def nearest(queries: np.ndarray, pool: np.ndarray, k: int = NEAREST, without: np.ndarray | None = None, progress: Progress | None = None) -> Near:
+    """The k nearest rows of (m, d) for each of (n, d), by cosine; `without` (n,) names the place in the pool that each query may not find: itself."""
+    from . import ranking
+
+    values, places = ranking.room(len(queries), min(k, len(pool)))
+
+    def take(block: np.ndarray, start: int, first: int) -> None:
+        if without is not None:
+            mine = without[start : start + len(block)] - first
+            inside = (mine >= 0) & (mine < block.shape[1])
+            block[np.flatnonzero(inside), mine[inside]] = ranking.NONE
+        ranking.rows(block, first, values[start : start + len(block)], places[start : start + len(block)])
+
+    _products(queries, pool, take, progress)
+    return Near(values, places)
+
+
+def retrieve(
+    queries: np.ndarray, pool: np.ndarray, right: Sequence[Sequence[int]] | np.ndarray, csls: bool = True, progress: Progress | None = None
+) -> Retrieval:
+    """Rank the right answers of (n, d) queries among a pool (m, d) by cosine, and by CSLS in a second pass.
+
+    `right`: (n,) the place of each answer, or a list of places where there may be several.
+    """
+    from . import ranking
+
+    answers = [np.atleast_1d(np.asarray(places, dtype=np.int64)) for places in right]
+    q, p = unit(queries), unit(pool)
+    pairs = [(n, int(place)) for n, places in enumerate(answers) for place in places]
+    owner, place = (np.array(side, dtype=np.int64) for side in zip(*pairs, strict=True))
+    cosine = np.einsum("nd,nd->n", q[owner], p[place])
+    k = min(NEAREST, len(pool))
+    (row_values, row_places), (column_values, column_places) = ranking.room(len(q), k), ranking.room(len(p), min(NEAREST, len(q)))
+    least, counts = np.full(len(p), ranking.NONE, dtype=np.float32), np.zeros(len(q), dtype=np.int64)
+    own, nothing = _best(owner, cosine, len(q)), np.zeros(len(p), dtype=np.float32)
+
+    def first_pass(block: np.ndarray, start: int, first: int) -> None:
+        mine, theirs = slice(start, start + len(block)), slice(first, first + block.shape[1])
+        ranking.rows(block, first, row_values[mine], row_places[mine])
+        if csls:
+            ranking.columns(block, start, column_values[theirs], column_places[theirs], least[theirs])
+        ranking.above(block, nothing[theirs], own[mine] - np.float32(EQUAL), counts[mine])
+
+    _products(q, p, first_pass, progress, ready=True)
+    occurrence = np.bincount(row_places[row_places >= 0], minlength=len(p))
+    rank = np.maximum(counts - _others(owner, cosine, own, len(q)), 1)
+    if not csls:
+        return Retrieval(rank, rank, occurrence)
+    # CSLS is 2·cos(x, y) − r(x) − r(y); r(x) is the same for all that a query is compared with. Halved, so that `above` takes a cosine less r(y)/2.
+    half = column_values.mean(axis=1) / 2
+    score = cosine - half[place]
+    best, again = _best(owner, score, len(q)), np.zeros(len(q), dtype=np.int64)
+
+    def second_pass(block: np.ndarray, start: int, first: int) -> None:
+        mine, theirs = slice(start, start + len(block)), slice(first, first + block.shape[1])
+        ranking.above(block, half[theirs], best[mine] - np.float32(EQUAL), again[mine])
+
+    _products(q, p, second_pass, progress, ready=True)
+    return Retrieval(rank, np.maximum(again - _others(owner, score, best, len(q)), 1), occurrence)
+
+
+def _best(owner: np.ndarray, score: np.ndarray, n: int) -> np.ndarray:
+    found = np.full(n, -np.inf, dtype=np.float32)
+    np.maximum.at(found, owner, score.astype(np.float32))
+    return found
+
+
+def _others(owner: np.ndarray, score: np.ndarray, best: np.ndarray, n: int) -> np.ndarray:
+    """(n,) how many right answers besides the best were counted as if they were before it."""
+    return np.maximum(np.bincount(owner[score >= best[owner] - EQUAL], minlength=n) - 1, 0)
+
+
+def _products(
+    queries: np.ndarray, pool: np.ndarray, take: Callable[[np.ndarray, int, int], None], progress: Progress | None = None, ready: bool = False
+) -> None:  # fmt: skip
+    """Give `take` block after block of cosines, with the first query and the first of the pool in it. One buffer serves for all."""
+    import torch
+
+    q, p = (torch.from_numpy(x if ready else unit(x)) for x in (queries, pool))
+    buffer = torch.empty(QUERIES * POOL)
+    for start in range(0, len(q), QUERIES):
+        if progress:
+            progress.check()
+        mine = q[start : start + QUERIES]
+        for first in range(0, len(p), POOL):
+            theirs = p[first : first + POOL]
+            block = buffer[: len(mine) * len(theirs)].view(len(mine), len(theirs))
+            torch.mm(mine, theirs.T, out=block)
+            take(block.numpy(), start, first)
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    """Rows of length one in fp32; a zero row stays zero."""
+    rows = np.ascontiguousarray(rows, dtype=np.float32)
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+
+
+def rates(rank: np.ndarray) -> dict[str, np.ndarray]:
+    """Of each query whether it hits among the first one, five and ten, and 1 / rank: what hit@k and MRR are the means of."""
+    return {"hit@1": rank <= 1, "hit@5": rank <= 5, "hit@10": rank <= 10, "mrr": 1 / rank}
