@@ -108,10 +108,16 @@ def unfit(prompt: str, answer: str, ended: bool, wanted: str = "prompt") -> str:
         return "empty"
     if not ended:
         return "cut"
-    if (loop := _LOOP.search(answer)) and len(loop[0]) >= LOOP:
+    if looping(answer):
         return "repeated"
     right = main_script(prompt) if wanted == "prompt" else "" if wanted == "any" else wanted
     return "script" if right and main_script(answer) not in ("", right) else ""
+
+
+def looping(answer: str) -> bool:
+    """Whether it ends in the same piece four times over."""
+    loop = _LOOP.search(answer)
+    return loop is not None and len(loop[0]) >= LOOP
 
 
 def main_script(text: str) -> str:
