@@ -58,7 +58,7 @@ class Evaluate(ModelStep):
     batch_size: int = Field(16, ge=1, description="Windows or questions at a time.", json_schema_extra={"advanced": True})
 
     def run(self, out: Path, progress: Progress) -> dict[str, Any]:
-        from .scorecard import scorecard
+        from .measuring import scorecard
 
         if not (measures := self.chosen()):
             raise WorkbenchError("There is nothing to measure on; give --text, --source-text, --choices, --questions, --pairs, --tasks or --lm-eval.")

@@ -62,7 +62,7 @@ def _object(path: Path, number: int, line: str) -> Item:
     except (ValueError, RecursionError) as error:
         raise WorkbenchError(f"Line {number} of {path} is no JSON ({str(error).rstrip('.')}); write one JSON object a line.") from None
     if not isinstance(item, dict):
-        raise WorkbenchError(f"Line {number} of {path} is a {type(item).__name__}, not an object; write one JSON object a line.")
+        raise WorkbenchError(f"Line {number} of {path} is {_called(item)}, not an object; write one JSON object a line.")
     return item
 
 
@@ -84,8 +84,12 @@ def _no_text(name: str, value: Any) -> str:
     if value is None:
         return f"'{name}' is missing"
     if not isinstance(value, str):
-        return f"'{name}' is a {type(value).__name__}, not text"
+        return f"'{name}' is {_called(value)}, not text"
     return f"'{name}' is empty" if not value.strip() else f"'{name}' holds half a character" if surrogate(value) else ""
+
+
+def _called(value: Any) -> str:
+    return {bool: "true or false", list: "a list", dict: "an object", str: "text", type(None): "nothing"}.get(type(value), "a number")
 
 
 def _no_instruction(item: Item) -> str:

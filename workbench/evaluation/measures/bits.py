@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from pydantic import Field
 
+from ...errors import WorkbenchError
 from ...progress import Progress
 from ...specs import TextRef
 from ..base import Column, Found, Measure, Sides, Subject, before
@@ -40,7 +41,9 @@ class BitsPerByte(Measure):
     def items(self) -> list[str]:
         from ...corpus import open as open_text
 
-        return open_text(self.reference).held_out.take(self.documents)
+        if not (found := open_text(self.reference).held_out.take(self.documents)):
+            raise WorkbenchError(f"{self.reference} has no held-out document; give a longer text, or a corpus that has a held-out part.")
+        return found
 
     def take(self, subject: Subject, items: list[str], progress: Progress) -> Found:
         from ..bits import by_document

@@ -81,7 +81,7 @@ def _taken(subject: Subject, measures: Sequence[AnyMeasure], items: Sequence[lis
     for m, (measure, given) in enumerate(zip(measures, items, strict=True)):
         part = progress.part(m / len(measures), (m + 1) / len(measures))
         part.at(0, f"{subject.name}: {measure.kind}, {measure.text}")
-        if reason := measure.unfit(subject):
+        if reason := measure.unfit(subject) if given else "there is nothing to measure on":
             card.notes.append(f"{measure.kind} ({measure.text}) was left out for {subject.name}: {reason}.")
             every.append(None)
             continue
