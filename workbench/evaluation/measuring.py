@@ -13,6 +13,7 @@ from .base import AnyMeasure, Found, Row, Subject
 from .scoring import Score
 
 EXAMPLES = 3  # of a measure and model
+LeftOut = dict[tuple[str, str], list[str]]  # (measure, why) → the models that could not be measured so
 
 
 @dataclass
@@ -61,11 +62,13 @@ def scorecard(
     subjects = [Subject(reference, device, dtype, batch_size) for reference in models]
     card = Scorecard(control=next(s for s in subjects if s.reference == control).name)
     taken: dict[str, list[Found | None]] = {}
+    left_out: LeftOut = {}
     for n, subject in enumerate(subjects):
         part = progress.part(0.02 + 0.98 * n / len(subjects), 0.02 + 0.98 * (n + 1) / len(subjects))
-        taken.setdefault(subject.reference, _taken(subject, measures, items, card, part))
+        taken.setdefault(subject.reference, _taken(subject, measures, items, left_out, part))
         card.models.append(_about(subject, measures))
         subject.__dict__.pop("model", None)  # one model in memory at a time
+    card.notes += [f"{what} was left out for {' and '.join(dict.fromkeys(names))}: {why}." for (what, why), names in left_out.items()]
     for subject in subjects:
         _fill(card, subject, measures, taken[subject.reference], taken[control])
     if not card.rows and not card.curves:
@@ -75,14 +78,14 @@ def scorecard(
     return card
 
 
-def _taken(subject: Subject, measures: Sequence[AnyMeasure], items: Sequence[list[Any]], card: Scorecard, progress: Progress) -> list[Found | None]:
+def _taken(subject: Subject, measures: Sequence[AnyMeasure], items: Sequence[list[Any]], left_out: LeftOut, progress: Progress) -> list[Found | None]:
     """What each measure found, None where the model cannot be measured so."""
     every: list[Found | None] = []
     for m, (measure, given) in enumerate(zip(measures, items, strict=True)):
         part = progress.part(m / len(measures), (m + 1) / len(measures))
         part.at(0, f"{subject.name}: {measure.kind}, {measure.text}")
         if reason := measure.unfit(subject) if given else "there is nothing to measure on":
-            card.notes.append(f"{measure.kind} ({measure.text}) was left out for {subject.name}: {reason}.")
+            left_out.setdefault((f"{measure.kind} ({measure.text})", reason), []).append(subject.name)
             every.append(None)
             continue
         key = caching.key_of(subject, measure, given)

@@ -52,7 +52,8 @@ class Speed(Measure):
             tokens = min(TOKENS, subject.context - len(ids))
             found.append(timed(subject, ids, tokens) if tokens > 0 else [float("nan")] * 2)
             progress.at(n / len(prompts))
-        return Found([Score("characters_per_second", np.array(found[1:]), "ratio")])
+        notes = ["Characters a second are of this machine as busy as it was, one model after the other."]
+        return Found([Score("characters_per_second", np.array(found[1:]), "ratio")], notes=notes)
 
 
 def timed(subject: Subject, ids: list[int], tokens: int) -> list[float]:
