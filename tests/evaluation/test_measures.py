@@ -136,7 +136,7 @@ def test_a_sentence_is_begun_again_behind_so_much_other_text(far_seeing: Subject
     measure = Positions(reference=text, count=2, reach=256)
     found = measure.take(far_seeing, measure.items(), Progress())
     assert {row["measure"] for row in found.curves} == {"bits_per_byte", "copied"}
-    assert all(row["low"] <= row["value"] <= row["high"] for row in found.curves)
+    assert all(row["n"] <= 2 and row["low"] is None for row in found.curves)  # too few long texts for an interval
 
 
 def test_continuations_are_judged_by_script_loop_and_length(base: Subject, text: str) -> None:

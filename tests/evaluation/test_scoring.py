@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from workbench.evaluation.asking import wilson
 from workbench.evaluation.scoring import Score, corpus_metric, corpus_stats, mean
 
-numbers = st.lists(st.floats(0, 10), min_size=2, max_size=30)
+numbers = st.lists(st.floats(0, 10), min_size=5, max_size=30)
 
 
 @given(numbers)
@@ -38,7 +38,9 @@ def test_an_item_that_could_not_be_given_counts_for_neither_side_of_a_pair() -> 
     nothing = float("nan")
     one, other = mean("a", [1, nothing, 3]), mean("a", [nothing, 5, 1])
     assert (one.n, one.value) == (2, 2.0)
-    assert one.against(other) == (2.0, 2.0, 2.0)
+    assert one.against(other) == (2.0, None, None)  # one item says nothing of others
+    assert one.interval() == (None, None)
+    assert mean("a", [1, nothing, 3, 3, 3, 3]).against(mean("a", [0, 9, 2, 2, 2, 2])) == (1.0, 1.0, 1.0)
     assert mean("a", [nothing]).value is None
     assert mean("a", [nothing]).interval() == (None, None)
     assert mean("a", [nothing, 1]).against(mean("a", [1, nothing])) == (None, None, None)
@@ -46,8 +48,8 @@ def test_an_item_that_could_not_be_given_counts_for_neither_side_of_a_pair() -> 
 
 @pytest.mark.parametrize("name", ["bleu", "bleu_char", "chrf"])
 def test_corpus_measures_are_sacrebleu_s_own(name: str) -> None:
-    said = ["лиса видит большого медведя в лесу", "дом красный", ""]
-    wanted = ["лиса видит медведя в лесу", "это красный дом", "кто живёт в доме"]
+    said = ["лиса видит большого медведя в лесу", "дом красный", "", "мяч", "а"]
+    wanted = ["лиса видит медведя в лесу", "это красный дом", "кто живёт в доме", "красный мяч", "б"]
     score = Score(name, corpus_stats(name, said, wanted), name)
     assert score.value == pytest.approx(corpus_metric(name).corpus_score(said, [wanted]).score)
     assert score.interval()[0] < score.value < score.interval()[1]

@@ -30,9 +30,9 @@ def test_a_scorecard_is_measured_kept_and_saved(page: Any, tmp_path: Path) -> No
     broken, task = tmp_path / "broken.jsonl", tmp_path / "mood.jsonl"
     broken.write_text('{"instruction": "Mood?"', encoding="utf-8")
     task.write_text("\n".join(map(json.dumps, TASK)), encoding="utf-8")
-    page.locator("#scorecard-upload input[type=file], input#scorecard-upload").first.set_input_files(str(broken))
+    upload(page, broken)
     expect(page.get_by_test_id("toast-body").first).to_contain_text("Line 1 of")
-    page.locator("#scorecard-upload input[type=file], input#scorecard-upload").first.set_input_files(str(task))
+    upload(page, task)
     expect(page.locator("#scorecard-tasks").locator("textarea, input")).to_have_value(re.compile("mood.jsonl"))
     number(page, "#page-evaluation", "Documents", 3)
     number(page, "#page-evaluation", "Copies", 1)
@@ -54,6 +54,12 @@ def test_a_scorecard_is_measured_kept_and_saved(page: Any, tmp_path: Path) -> No
     assert report.startswith("<!doctype html>")
     assert "workbench evaluate --models demo:en-base demo:en-chat --suite quick" in report
     assert not re.search(r"https?://|<script", report)
+
+
+def upload(page: Any, file: Path) -> None:
+    with page.expect_file_chooser() as chooser:
+        page.click("#scorecard-upload")
+    chooser.value.set_files(str(file))
 
 
 def shows(page: Any) -> None:

@@ -18,6 +18,7 @@ from .asking import wilson
 
 RESAMPLES = 1000
 AT_ONCE = 100  # rounds drawn in one array
+FEWEST = 5  # items: of fewer, resampling shows how alike they are and not how far they are from others
 Interval = tuple[float | None, float | None]
 
 
@@ -52,21 +53,26 @@ class Score:
         return _finite(RULES[self.rule](self.stats[self.measured].sum(axis=0, keepdims=True))[0]) if self.n else None
 
     def interval(self, seed: int = 0) -> Interval:
-        """95 %: Wilson's for shares, else by bootstrap over the items."""
+        """95 %: Wilson's for shares, else by bootstrap over the items; (None, None) where they are too few for that."""
         if not self.n:
             return None, None
         sums = self.stats[self.measured]
         if self.rule == "share":
             return wilson(float(sums[:, 0].sum()), self.n)
-        return _quantiles(_resampled(sums, self.rule, seed))
+        return _quantiles(_resampled(sums, self.rule, seed)) if self.n >= FEWEST else (None, None)
 
     def against(self, control: Score, seed: int = 0) -> tuple[float | None, float | None, float | None]:
-        """The difference to a control and its 95 % interval, paired: both are resampled by the same draws of the items that both were given."""
+        """The difference to a control and its 95 % interval, paired: both are resampled by the same draws of the items that both were given.
+
+        No interval where they are fewer than `FEWEST`.
+        """
         both = self.measured & control.measured
         if not both.any():
             return None, None, None
         mine, theirs = self.stats[both], control.stats[both]
         whole = [RULES[self.rule](each.sum(axis=0, keepdims=True))[0] for each in (mine, theirs)]
+        if len(mine) < FEWEST:
+            return _finite(whole[0] - whole[1]), None, None
         drawn = _resampled(mine, self.rule, seed) - _resampled(theirs, self.rule, seed)
         return _finite(whole[0] - whole[1]), *_quantiles(drawn)
 

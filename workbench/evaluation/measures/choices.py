@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
@@ -53,5 +54,5 @@ class Choices(Measure):
             {"question": row["prompt"], "wanted": row["options"][row["right"]], "reply": row["options"][row["chosen"]], "score": score}
             for row, score in zip(found.rows, right, strict=True)
         ]
-        notes = [f"Guessing gives {found.chance:.2f} of the choices of {self.text}."]
+        notes = [f"Guessing gives {found.chance:.2f} of the choices of {Path(self.text).name}."]
         return Found([mean("choice", right, "share")], examples=examples, notes=notes)

@@ -58,7 +58,7 @@ def build(shell: Shell) -> None:
         texts = list(dict.fromkeys(row["text"] for row in rows if row["measure"] == "bits_per_byte"))[:CHARTS]
         figures = [plots.bits_per_byte(rows, text) for text in texts] + [None] * (CHARTS - len(texts))
         return [
-            verdict(metrics) + notes(metrics.get("notes", [])) if rows else empty(NOTHING), scorecardhtml.table_html(metrics) if rows else "",
+            verdict(metrics) + notes(metrics.get("notes", []), "quiet") if rows else empty(NOTHING), scorecardhtml.table_html(metrics) if rows else "",
             *map(drawn, figures), scorecardhtml.curves_html(metrics.get("curves", [])), gr.update(visible=bool(metrics.get("examples"))),
             scorecardhtml.examples_html(metrics.get("examples", [])), *table.update(rows), *differences.update(metrics.get("differences", [])),
             *models.update(metrics.get("models", [])), scorecardhtml.report_html(metrics, made_by(job)) if rows else "", gr.update(visible=bool(rows)),
