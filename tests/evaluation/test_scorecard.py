@@ -88,7 +88,7 @@ def test_a_result_is_kept_by_what_the_model_and_the_items_are(models: tuple[str,
 
 
 def test_every_model_is_compared_with_the_control_that_is_named(models: tuple[str, str], text: str) -> None:
-    made = scorecard(models, [BitsPerByte(reference=text, documents=8)], control=models[1])
+    made = scorecard([Path(model) for model in models], [BitsPerByte(reference=text, documents=8)], control=Path(models[1]))
     assert made.control == models[1]
     (row,) = made.differences
     assert row["model"] == models[0]

@@ -88,7 +88,7 @@ class Subject:
 
         config = Checkpoint.open(refs.locate(self.reference)).config
         text = config.get("text_config") or config
-        return int(text.get("max_position_embeddings") or text.get("n_positions") or 2048)
+        return int(text.get("max_position_embeddings") or text.get("n_positions") or text.get("max_seq_len") or 2048)
 
 
 class AnyMeasure(Protocol):

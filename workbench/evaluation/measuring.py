@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from ..errors import WorkbenchError
 from ..progress import Progress
+from ..store import Artefact
 from . import caching
 from .base import AnyMeasure, Found, Row, Subject
 from .scoring import Score
@@ -45,8 +47,8 @@ class Scorecard:
 
 
 def scorecard(
-    models: Sequence[str], measures: Sequence[AnyMeasure], *, control: str = "", device: str = "auto", dtype: str = "auto", batch_size: int = 16,
-    progress: Progress | None = None,
+    models: Sequence[str | Path | Artefact], measures: Sequence[AnyMeasure], *, control: str | Path | Artefact = "", device: str = "auto",
+    dtype: str = "auto", batch_size: int = 16, progress: Progress | None = None,
 ) -> Scorecard:  # fmt: skip
     """Measure models in a row; `control` is the one that the others are compared to, the first unless told.
 
@@ -54,7 +56,8 @@ def scorecard(
     control is not among the models, or where nothing at all could be measured.
     """
     progress = progress or Progress()
-    control = control or models[0]
+    models = [str(model) for model in models]  # an artefact's text is its id
+    control = str(control) or models[0]
     if control not in models:
         raise WorkbenchError(f"The control {control} is not among the models; name it there, too.")
     progress.at(0, "reading what is measured on")
