@@ -92,6 +92,14 @@ def test_choices_with_examples_before_them(tmp_path: Path) -> None:
     assert [item["prompt"] for item in Choices(file=file, shots=1).items()] == ["0? yes\n\n1? ", "0? yes\n\n2? "]
 
 
+def test_a_choice_that_does_not_fit_into_the_context_does_not_count(base: Subject, tmp_path: Path) -> None:
+    long = {"prompt": "the bear " * 60, "options": ["yes", "no"], "right": 0}
+    measure = Choices(file=jsonl(tmp_path / "c.jsonl", [long, long | {"prompt": "a"}]))
+    (score,) = measure.take(base, measure.items(), Progress()).scores
+    assert score.measured.tolist() == [False, True]
+    assert measure.take(base, [long], Progress()).scores[0].value is None
+
+
 def test_translations_are_found_where_the_rows_are_the_same_and_not_where_all_are_alike(tmp_path: Path) -> None:
     from workbench.models import open_model
 

@@ -48,11 +48,25 @@ class Choices(Measure):
     def take(self, subject: Subject, items: list[dict[str, Any]], progress: Progress) -> Found:
         from ..choosing import chosen
 
-        found = chosen(subject.model, subject.tokenizer, items, batch_size=subject.batch_size, tick=progress.at)
-        right = [float(row["chosen"] == row["right"]) for row in found.rows]
+        fits = [needed(subject, item) <= subject.context for item in items]
+        if not any(fits):
+            return Found([mean("choice", [float("nan")] * len(items), "share")])
+        asked = [item for item, fit in zip(items, fits, strict=True) if fit]
+        found = chosen(subject.model, subject.tokenizer, asked, batch_size=subject.batch_size, tick=progress.at)
+        rows = iter(found.rows)
+        right = [float((row := next(rows))["chosen"] == row["right"]) if fit else float("nan") for fit in fits]
         examples = [
-            {"question": row["prompt"], "wanted": row["options"][row["right"]], "reply": row["options"][row["chosen"]], "score": score}
-            for row, score in zip(found.rows, right, strict=True)
-        ]
+            {"question": row["prompt"], "wanted": row["options"][row["right"]], "reply": row["options"][row["chosen"]],
+             "score": float(row["chosen"] == row["right"])}
+            for row in found.rows
+        ]  # fmt: skip
         notes = [f"Guessing gives {found.chance:.2f} of the choices of {Path(self.text).name}."]
         return Found([mean("choice", right, "share")], examples=examples, notes=notes)
+
+
+def needed(subject: Subject, item: dict[str, Any]) -> int:
+    """Tokens that are read to score the longest option; its last one is only predicted."""
+    from ...training.data import encode, start_ids
+
+    prompt = len(start_ids(subject.tokenizer)) + len(encode(subject.tokenizer, item["prompt"]))
+    return prompt + max(len(encode(subject.tokenizer, option)) for option in item["options"]) - 1
