@@ -54,5 +54,5 @@ def test_the_readme_shows_only_commands_that_exist() -> None:
         words = shlex.split(line)
         command = ".".join(words[:2]) if ".".join(words[:2]) in menu() else words[0]
         stage = words[words.index("--stage") + 1] if "--stage" in words else None
-        known = {"--" + (k.flag or k.name.replace("_", "-")) for k in knobs(find(command, stage))} | {"--json", "--name", "--figure"}
+        known = {"--" + (k.flag or k.name.replace("_", "-")) for k in knobs(find(command, stage))} | {"--json", "--name", "--figure", "--report"}
         assert {w for w in words if w.startswith("--")} <= known, line

@@ -57,7 +57,7 @@ def _command(words: list[str]) -> int:
         return 0
     command, rest = _split(words, set(menu()))
     as_json, rest = "--json" in rest, [w for w in rest if w != "--json"]
-    name, figure, work = _take(rest, "--name") or "", _take(rest, "--figure"), _take(rest, "--work")
+    name, figure, work, report = _take(rest, "--name") or "", _take(rest, "--figure"), _take(rest, "--work"), _take(rest, "--report")
     stage = _peek(rest, "--stage")
     if path := _take(rest, "--spec"):
         step = from_json(_read_spec(path, command))
@@ -72,14 +72,34 @@ def _command(words: list[str]) -> int:
         from . import pictures
 
         pictures.check(command, figure)
+    if report:
+        _check_report(command, report)
     said: set[str] = set()
     made = _run(step, name, said, work)
     if not processes.main():
         return 0
     if figure:
         print(f"figure: {pictures.write(pictures.draw(command, made.metrics), figure)}", file=sys.stderr)
+    if report:
+        _write_report(step, made.metrics, Path(report))
     _show(made, as_json, said)
     return 0
+
+
+def _check_report(command: str, path: str) -> None:
+    if command != "evaluate" or Path(path).suffix != ".html" or not Path(path).parent.is_dir():
+        raise WorkbenchError(f"A report cannot be written as '{path}'; --report goes with evaluate, and names an .html file in a folder that is there.")
+
+
+def _write_report(step: Step, metrics: dict[str, Any], path: Path) -> None:
+    from . import scorecardhtml
+    from .specs import command_line
+
+    try:
+        path.write_text(scorecardhtml.report_html(metrics, command_line(step)), encoding="utf-8")
+    except OSError as error:
+        raise WorkbenchError(f"{path} cannot be written ({error.strerror or error}); name another file.") from error
+    print(f"report: {path}", file=sys.stderr)
 
 
 def _split(words: list[str], commands: set[str]) -> tuple[str, list[str]]:
@@ -161,6 +181,7 @@ def _also(step: type[Step]) -> str:
     from .pictures import FIGURES, SUFFIXES
 
     figure = f"--figure FILE ({', '.join(SUFFIXES)}), " if step.command in FIGURES else ""
+    figure += "--report FILE.html (the scorecard as one file), " if step.command == "evaluate" else ""
     below = f"\nSteps below it: {', '.join(_below(step.command))}." if _below(step.command) else ""
     return f"Also: --json (one JSON object on stdout), {figure}--name TEXT, --spec FILE.json, --work FOLDER (checkpoints to go on from), --debug.{below}"
 

@@ -7,7 +7,6 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-
     from .spaces import Picture
 
 LISTED = 100  # points of a selection that are shown; `chosen` has all

@@ -14,7 +14,7 @@ FIRST = (
     "tokenizer", "text", "tokens_per_word", "low", "high", "tokens_per_whitespace_word", "bytes_per_token", "parity", "byte_fallback_rate", "unknown_rate",
 )  # fmt: skip
 NAMED = ("tokenizer", "text", "model")  # columns that hold references
-DRAWN = ("histograms",)  # numbers to be drawn, not read
+DRAWN = ("histograms", "curves", "examples")  # to be drawn, or read at length
 
 Row = Mapping[str, Any]
 

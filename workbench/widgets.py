@@ -106,6 +106,16 @@ def space(picture: Picture, spaces: Any = ()) -> ipywidgets.Widget:
     return Explorer(picture, spaces).box
 
 
+def scorecard(metrics: dict[str, Any]) -> ipywidgets.Widget:
+    """An evaluation as the app shows it: measures × models with intervals and differences to the control, and what hangs on the position."""
+    import ipywidgets
+
+    from . import scorecardhtml
+
+    drawn = scorecardhtml.table_html(metrics) + scorecardhtml.curves_html(metrics.get("curves", []))
+    return ipywidgets.HTML(f"<style>{scorecardhtml.css()}</style>{drawn}")
+
+
 def _named(given: Any) -> dict[str, Any]:
     """What is given once, in a list, or by name, as a dict by name."""
     if isinstance(given, dict):

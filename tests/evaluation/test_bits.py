@@ -31,14 +31,15 @@ def direct(model: LlamaForCausalLM, ids: list[int], context: int, stride: int) -
     """Token after token, each in the window in which it is scored."""
     total = 0.0
     for n in range(1, len(ids)):
-        start = next(s for s in range(0, len(ids), stride) if s + context > n)
+        start = next(s for s in range(0, len(ids), stride) if s + context >= n)
+        start = min(start, max(len(ids) - context - 1, 0))  # the last window is full
         with torch.no_grad():
             logits = model(torch.tensor([ids[start:n]])).logits[0, -1].double()
         total -= float(torch.log_softmax(logits, -1)[ids[n]]) / math.log(2)
     return total
 
 
-@pytest.mark.parametrize(("context", "stride", "batch_size"), [(64, 32, 3), (16, 4, 1), (16, 15, 8)])
+@pytest.mark.parametrize(("context", "stride", "batch_size"), [(64, 32, 3), (16, 4, 1), (16, 15, 8), (16, 16, 2)])
 def test_it_equals_a_direct_computation(pair, context: int, stride: int, batch_size: int) -> None:
     model, tokens = pair
     found = bits_per_byte(model, tokens, TEXTS, context=context, stride=stride, batch_size=batch_size)
@@ -52,11 +53,11 @@ def test_it_equals_a_direct_computation(pair, context: int, stride: int, batch_s
 
 @given(st.integers(1, 200), st.integers(2, 40), st.data())
 def test_windows_score_every_token_once(length: int, context: int, data: st.DataObject) -> None:
-    stride = data.draw(st.integers(1, context - 1))
+    stride = data.draw(st.integers(1, context))
     ids, scored = list(range(length)), []
     for window, first in cut(ids, context, stride):
-        assert 1 <= first < len(window) <= context
-        assert not scored or first >= context - stride
+        assert 1 <= first < len(window) <= context + 1
+        assert not scored or first > context - stride
         scored += window[first:]
     assert scored == ids[1:]
 
@@ -79,8 +80,10 @@ def test_what_cannot_be_measured_is_said(pair) -> None:
         bits_per_byte(model, tokens, [])
     with pytest.raises(WorkbenchError, match="no text to measure"):
         bits_per_byte(model, tokens, ["", ""])
-    with pytest.raises(WorkbenchError, match="stride below"):
-        bits_per_byte(model, tokens, TEXTS, context=8, stride=8)
+    with pytest.raises(WorkbenchError, match="a stride up to it"):
+        bits_per_byte(model, tokens, TEXTS, context=8, stride=9)
+    with pytest.raises(WorkbenchError, match="more than the 64 tokens"):
+        bits_per_byte(model, tokens, TEXTS, context=65)
 
 
 def test_equal_documents_leave_no_doubt(pair) -> None:

@@ -73,5 +73,7 @@ def test_choices_are_read_and_faults_named(tmp_path: Path) -> None:
 
 def test_the_step_reports_choices_of_base_models(tmp_path: Path) -> None:
     folder = tiny.folder(tmp_path / "model")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 2048}))  # byte by byte, a story is long
     rows = wb.run(Evaluate(models=(str(folder),), choices="demo:ru", source_choices="demo:en", documents=2)).metrics["rows"]
     assert [(r["measure"], r["side"], r["n"]) for r in rows] == [("choice", "target", 2), ("choice", "source", 2)]

@@ -9,5 +9,10 @@ __getattr__, __dir__, __all__ = _names(
     copying="copied Copied",
     choosing="chosen Chosen read_choices",
     racing="race Raced Course",
+    base="Measure Subject Found Column",
+    scoring="Score",
+    measuring="scorecard Scorecard",
+    taskfiles="read_task TaskFile",
+    measures="MEASURES BitsPerByte Questions Choices Copies Generation Continuations Retrieval Consistency Positions HiddenOverlap Speed Harness",
     steps="Evaluate Race",
 )

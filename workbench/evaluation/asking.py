@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -50,11 +50,14 @@ def _of_the_demo(lang: str, count: int) -> list[dict[str, Any]]:
     return [{"messages": [{"role": "user", "content": f"{d.context} {d.question}"}], "answer": d.answer} for d in asked]
 
 
-def exact_match(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, questions: Iterable[Mapping[str, Any]], *, batch_size: int = 16) -> ExactMatch:
+def exact_match(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, questions: Iterable[Mapping[str, Any]], *, batch_size: int = 16,
+    tick: Callable[[float], object] = lambda done: None,
+) -> ExactMatch:  # fmt: skip
     """Ask every question and compare the greedy reply with the answer, both stripped of outer white space.
 
     `messages` are put into the tokenizer's chat template; a `prompt` is continued as it stands, and only as many lines of the
-    continuation as the answer has are read. Raises WorkbenchError if there are no questions, or no template for `messages`.
+    continuation as the answer has are read. `tick` hears how far it is, 0 to 1. Raises WorkbenchError if there are no questions, or no template for `messages`.
     """
     from ..training.data import encode, render, start_ids
 
@@ -72,6 +75,7 @@ def exact_match(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, ques
             if not item.get("messages"):
                 reply = "\n".join(reply.split("\n")[: item["answer"].strip().count("\n") + 1])
             rows.append({**item, "reply": reply.strip(), "right": reply.strip() == item["answer"].strip()})
+        tick(len(rows) / len(items))
     right = sum(row["right"] for row in rows)
     return ExactMatch(right / len(rows), *wilson(right, len(rows)), len(rows), rows)
 
@@ -82,9 +86,12 @@ def replies(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts:
 
 
 def finished_replies(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Sequence[int]], tokens: int, ends: Sequence[int] = ()
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Sequence[int]], tokens: int | Sequence[int], ends: Sequence[int] = ()
 ) -> list[tuple[str, bool]]:
-    """Greedy continuations, each with whether the model ended it itself; `ends` are ids that end one beside those of the generation config."""
+    """Greedy continuations, each with whether the model ended it itself; `ends` are ids that end one beside those of the generation config.
+
+    `tokens`: the most that are generated, the same for all or one for each, so that what an answer is cut at does not hang on its neighbours.
+    """
     import torch
 
     length = max(map(len, prompts))
@@ -94,15 +101,16 @@ def finished_replies(
     mask = torch.tensor([[0] * (length - len(p)) + [1] * len(p) for p in prompts], device=device)
     stated = model.generation_config.eos_token_id
     stops = sorted({*ends, *(stated if isinstance(stated, list) else [] if stated is None else [stated])})
+    rooms = [tokens] * len(prompts) if isinstance(tokens, int) else list(tokens)
     model.eval()
     with torch.inference_mode():
-        out = model.generate(ids, attention_mask=mask, max_new_tokens=tokens, do_sample=False, pad_token_id=pad, eos_token_id=stops or None, use_cache=True)
-    new = out[:, length:]
-    ended = torch.isin(new, torch.tensor(stops, device=device, dtype=new.dtype)).any(dim=1).tolist()
+        out = model.generate(ids, attention_mask=mask, max_new_tokens=max(rooms), do_sample=False, pad_token_id=pad, eos_token_id=stops or None, use_cache=True)
+    new = [row[:room] for row, room in zip(out[:, length:].tolist(), rooms, strict=True)]
+    ended = [any(i in stops for i in row) for row in new]
     return list(zip(tokenizer.batch_decode(new, skip_special_tokens=True), ended, strict=True))
 
 
-def wilson(right: int, n: int, z: float = 1.96) -> tuple[float, float]:
+def wilson(right: float, n: int, z: float = 1.96) -> tuple[float, float]:
     """Wilson's interval of a share."""
     share, spread = right / n, z * z / n
     middle = (share + spread / 2) / (1 + spread)

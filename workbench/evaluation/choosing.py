@@ -5,7 +5,7 @@ An answer's log-probability is divided by its UTF-8 bytes, so that a tokenizer w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -57,23 +57,31 @@ def _of_the_demo(lang: str, count: int) -> list[dict[str, Any]]:
     return [{"prompt": f"{c.context} {c.question}\n", "options": list(c.options), "right": c.right} for c in islice(choices(lang, "test", 1), count)]
 
 
-def chosen(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, items: Sequence[Mapping[str, Any]], *, batch_size: int = 16) -> Chosen:
-    """Let a model choose. Prompt and option are tokenized apart, so that the same tokens are scored for every option.
+def chosen(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, items: Sequence[Mapping[str, Any]], *, batch_size: int = 16,
+    tick: Callable[[float], object] = lambda done: None,
+) -> Chosen:  # fmt: skip
+    """Let a model choose. Prompt and option are tokenized apart, so that the same tokens are scored for every option. `tick` hears how far it is, 0 to 1.
 
     Raises WorkbenchError if there is nothing to choose from.
     """
     from ..training.data import encode, start_ids
-    from .bits import nats_of
+    from .bits import fitting, nats_of
 
     if not items:
         raise WorkbenchError("There are no choices to make; give at least one.")
     prompts = [start_ids(tokenizer) + encode(tokenizer, item["prompt"]) for item in items]
     asked = [(n, prompts[n] + encode(tokenizer, option), len(option.encode())) for n, item in enumerate(items) for option in item["options"]]
     scores: list[list[float]] = [[] for _ in items]
-    for start in range(0, len(asked), batch_size):
-        part = asked[start : start + batch_size]
-        for (n, _, size), lost in zip(part, nats_of(model, [ids for _, ids, _ in part]), strict=True):
-            scores[n].append(-float(lost[len(prompts[n]) - 1 :].sum()) / size)
+    start = 0
+    while start < len(asked):
+        part = asked[start : start + fitting(model, max(len(ids) for _, ids, _ in asked[start : start + batch_size]), batch_size)]
+        # An empty prompt without a start mark leaves an option's first token unscored: nothing stands before it.
+        lost = nats_of(model, [ids for _, ids, _ in part], [max(len(prompts[n]), 1) for n, _, _ in part])
+        for (n, _, size), nats in zip(part, lost, strict=True):
+            scores[n].append(-float(nats.sum()) / size)
+        start += len(part)
+        tick(start / len(asked))
     rows = [dict(item) | {"chosen": max(range(len(s)), key=s.__getitem__), "scores": s} for item, s in zip(items, scores, strict=True)]
     right = sum(row["chosen"] == row["right"] for row in rows)
     return Chosen(right / len(rows), *wilson(right, len(rows)), len(rows), sum(1 / len(row["options"]) for row in rows) / len(rows), rows)

@@ -5,7 +5,7 @@ Measured as in LEP (arXiv 2412.21140): a sentence by how near the length of the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from typing import TYPE_CHECKING, Any
@@ -40,8 +40,11 @@ class Copied:
     rows: list[dict[str, Any]] = field(default_factory=list, repr=False)
 
 
-def copied(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Iterable[str], *, request: str = REQUEST, batch_size: int = 16) -> Copied:
-    """Ask a chat model for every text's first sentence and for its paragraph; `request` holds {text} where the text goes.
+def copied(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: Iterable[str], *, request: str = REQUEST, batch_size: int = 16,
+    tick: Callable[[float], object] = lambda done: None,
+) -> Copied:  # fmt: skip
+    """Ask a chat model for every text's first sentence and for its paragraph; `request` holds {text} where the text goes. `tick` hears how far it is.
 
     Raises WorkbenchError if there is no text, no {text}, or no chat template to ask in.
     """
@@ -50,22 +53,22 @@ def copied(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: It
     from .asking import replies
 
     parts = [found for text in texts if (found := sentences(text))]
-    asked = [item for each in parts for item in (("sentence", each[0][:LONGEST]), ("paragraph", paragraph(each)))]
+    asked = [(n, *item) for n, each in enumerate(parts) for item in (("sentence", each[0][:LONGEST]), ("paragraph", paragraph(each)))]
     if not asked or "{text}" not in request:
         raise WorkbenchError("There is nothing to copy; give at least one text, and a request with {text} where it goes.")
     if not tokenizer.chat_template:
         raise WorkbenchError("This tokenizer has no chat template, so it cannot be asked to copy; use an instruct model.")
-    asked.sort(key=lambda item: len(item[1]))  # texts of about one length wait for one another least
+    asked.sort(key=lambda item: len(item[2]))  # texts of about one length wait for one another least
     rows = []
     for start in range(0, len(asked), batch_size):
         part = asked[start : start + batch_size]
-        prompts = [render(tokenizer, [{"role": "user", "content": request.replace("{text}", text)}], True) for _, text in part]
-        sizes = [len(encode(tokenizer, text)) for _, text in part]
-        for (kind, text), size, reply in zip(part, sizes, replies(model, tokenizer, prompts, 2 * max(sizes) + 8), strict=True):
+        prompts = [render(tokenizer, [{"role": "user", "content": request.replace("{text}", text)}], True) for *_, text in part]
+        sizes = [len(encode(tokenizer, text)) for *_, text in part]
+        for (n, kind, text), size, reply in zip(part, sizes, replies(model, tokenizer, prompts, 2 * max(sizes) + 8), strict=True):
             said = len(encode(tokenizer, reply.strip()))
-            rows.append(
-                {"kind": kind, "text": text, "reply": reply.strip(), "length": min(said / size, size / said) if said else 0.0, "kept": kept(text, reply)}
-            )
+            length = min(said / size, size / said) if said else 0.0
+            rows.append({"number": n, "kind": kind, "text": text, "reply": reply.strip(), "length": length, "kept": kept(text, reply)})
+        tick(len(rows) / len(asked))
     by_kind = {kind: [row for row in rows if row["kind"] == kind] for kind in ("sentence", "paragraph")}
     return Copied(
         float(np.mean([row["length"] for row in by_kind["sentence"]])), float(np.mean([row["kept"] >= WHOLE for row in by_kind["paragraph"]])),

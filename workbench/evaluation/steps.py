@@ -1,9 +1,7 @@
-"""The evaluation steps: models in a row on the same texts and questions; transfer methods in a race."""
+"""The evaluation steps: models side by side on the same items; transfer methods in a race."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -15,25 +13,40 @@ from ..specs import ModelRef, ModelStep, PairsRef, TextRef, TokenizerRef
 from .copying import REQUEST
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from .base import Measure, Sides
 
-ORDER = ("bits_per_byte", "exact_match", "choice", "copy")  # of the measures in a result, each in both languages
+SIDES: tuple[Sides, ...] = ("target", "source")
+FEW = 50  # documents and items at most, in the quick suite
+Suite = Literal["given", "quick", "full"]
+Kind = Literal["bits", "questions", "choice", "copy", "generation", "checks", "retrieval", "consistency", "positions", "hidden", "speed", "lm-eval"]
 Runner = Literal["subtokens", "salt", "focus", "omp", "clp", "wechsel", "ofa", "mean", "gaussian", "random"]
 
 
 class Evaluate(ModelStep):
-    """Measure models in both languages: bits per byte of held-out text, questions answered exactly, choices, and copying."""
+    """Measure models side by side in both languages: one row a model, the same items for all, intervals, and differences to a control."""
 
     command: ClassVar[str] = "evaluate"
     main: ClassVar[tuple[str, ...]] = ("models",)
     models: tuple[ModelRef, ...] = Field(min_length=1, description="The models to compare: artefacts, demo: names, paths or hub ids.")
+    suite: Suite = Field("given", description="What to measure: just what is named below, a quick round over at most 50 items of each, or everything.")
+    control: ModelRef = Field("", description="The model that the others are compared to; the first one, unless named.")
     text: TextRef | None = Field(None, description="Text in the target language; its held-out part is measured.")
     source_text: TextRef | None = Field(None, description="Text in the source language, to see what was kept of it.")
     questions: str = Field("", description="A JSONL file of prompt or messages with answer, or demo:ru for the demo's questions as chat.")
     source_questions: str = Field("", description="The same in the source language.", json_schema_extra={"advanced": True})
     choices: str = Field("", description="A JSONL file of prompt, options and right, or demo:ru: for base models, too.")
     source_choices: str = Field("", description="The same in the source language.", json_schema_extra={"advanced": True})
-    copies: int = Field(0, ge=0, description="So many held-out texts of each language are to be said again, by chat models.")
+    pairs: PairsRef = Field("", description="Parallel text, whose translations are looked for through the input tables alone.")
+    tasks: tuple[str, ...] = Field((), description="JSONL files of choices, labelled items, summaries, translations or questions on texts.")
+    source_tasks: tuple[str, ...] = Field((), description="The same in the source language.", json_schema_extra={"advanced": True})
+    shots: int = Field(0, ge=0, le=64, description="Items of a task that are shown with their answers first.", json_schema_extra={"advanced": True})
+    lm_eval: tuple[str, ...] = Field(
+        (), description="Tasks of lm-eval by name, or .yaml files of tasks (needs the extra eval).", json_schema_extra={"advanced": True}
+    )
+    measures: tuple[Kind, ...] = Field(
+        (), description="Only these kinds of measures; all that the suite has, unless named.", json_schema_extra={"advanced": True}
+    )
+    copies: int = Field(0, ge=0, description="So many held-out texts of each language are to be said again by chat models; 0: what the suite says.")
     copy_request: str = Field(
         REQUEST, pattern=r"\{text\}", description="How a text is asked for, in the target language; {text} is the text.",
         json_schema_extra={"advanced": True},
@@ -45,68 +58,28 @@ class Evaluate(ModelStep):
     batch_size: int = Field(16, ge=1, description="Windows or questions at a time.", json_schema_extra={"advanced": True})
 
     def run(self, out: Path, progress: Progress) -> dict[str, Any]:
-        from .. import refs
-        from ..models import open_model
+        from .measuring import scorecard
 
-        measures = [measure for side in ("target", "source") for measure in self._measures(side)]
-        if not measures:
-            raise WorkbenchError("There is nothing to measure on; give --text, --source-text, --choices or --questions.")
-        measures.sort(key=lambda measure: ORDER.index(measure.name))
-        rows: list[dict[str, Any]] = []
-        for n, reference in enumerate(self.models):
-            part = progress.part(n / len(self.models), (n + 1) / len(self.models))
-            part.at(0, f"loading {reference}")
-            model, tokenizer = open_model(reference, self.device, self.dtype)
-            for m, measure in enumerate(measures):
-                part.at((m + 1) / (len(measures) + 1), f"{reference}: {measure.name} of {measure.text}")
-                about = {"model": refs.label(reference), "measure": measure.name, "side": measure.side, "text": measure.text}
-                rows += [about | row for row in measure.take(model, tokenizer)]
-        return {"rows": rows}
+        if not (measures := self.chosen()):
+            raise WorkbenchError("There is nothing to measure on; give --text, --source-text, --choices, --questions, --pairs, --tasks or --lm-eval.")
+        how = {"device": self.device, "dtype": self.dtype, "batch_size": self.batch_size}
+        return scorecard(self.models, measures, control=self.control, **how, progress=progress).json()
 
-    def _measures(self, side: str) -> Iterator[_Measure]:
-        """What is measured in one language, its texts read once for all models."""
-        from .. import corpus
-        from .asking import exact_match, read_questions
-        from .bits import bits_per_byte
-        from .choosing import chosen, read_choices
+    @property
+    def count(self) -> int:
+        """Documents and items at most."""
+        return min(self.documents, FEW) if self.suite == "quick" else self.documents
 
-        before = "" if side == "target" else "source_"
-        text, questions, choices = getattr(self, f"{before}text"), getattr(self, f"{before}questions"), getattr(self, f"{before}choices")
-        size, room = self.batch_size, {"context": self.context or None, "stride": self.stride or None}
-        if text:
-            held_out = corpus.open(text).held_out.take(max(self.documents, self.copies))
-            documents = held_out[: self.documents]
-            yield _Measure("bits_per_byte", side, text, lambda m, t: [_row(f := bits_per_byte(m, t, documents, batch_size=size, **room), f.bits_per_byte)])
-        if questions:
-            asked = read_questions(questions, self.documents)
-            yield _Measure("exact_match", side, questions, lambda m, t: [_row(f := exact_match(m, t, asked, batch_size=size), f.score)])
-        if choices:
-            items = read_choices(choices, self.documents)
-            yield _Measure("choice", side, choices, lambda m, t: [_row(f := chosen(m, t, items, batch_size=size), f.score)])
-        if self.copies and text:
-            again = held_out[: self.copies]
-            yield _Measure("copy", side, text, lambda m, t: self._copies(m, t, again, getattr(self, f"{before}copy_request")))
+    def chosen(self) -> list[Measure]:
+        """The measures that this step takes, in the order of their menu, each in both languages."""
+        from .measures import MEASURES
 
-    def _copies(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, texts: list[str], request: str) -> list[dict[str, Any]]:
-        from .copying import copied
+        return [measure for kind in MEASURES if self._wants(kind) for side in SIDES for measure in kind.asked(self, side)]
 
-        found = copied(model, tokenizer, texts, request=request, batch_size=self.batch_size)
-        kinds = {"copy_sentences": found.sentences, "copy_paragraphs": found.paragraphs, "copy_characters": found.characters}
-        return [{"measure": name, "value": value, "n": found.n} for name, value in kinds.items()]
-
-
-@dataclass(frozen=True)
-class _Measure:
-    """One measure in one language: `take(model, tokenizer)` gives its rows."""
-
-    name: str
-    side: str
-    text: str
-    take: Callable[[PreTrainedModel, PreTrainedTokenizerBase], list[dict[str, Any]]]
-
-
-def _row(found: Any, value: float) -> dict[str, Any]:
-    return {"value": value, "low": found.low, "high": found.high, "n": found.n}
+    def _wants(self, kind: type[Measure]) -> bool:
+        if self.measures:
+            return kind.kind in self.measures
+        return kind.given if self.suite == "given" else self.suite in kind.suites
 
 
 class Race(ModelStep):

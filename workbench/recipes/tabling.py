@@ -34,11 +34,13 @@ def table(journey: Journey, made: Mapping[str, store.Artefact]) -> list[Row]:
     for name in journey.table:
         models = journey.entries[name].knobs.get("models", [])
         names = [called(journey, each) for each in (models if isinstance(models, list) else [models])]
-        measured = made[name].metrics["rows"]
-        each = len(measured) // max(len(names), 1)  # every model is measured in the same way
-        for n, row in enumerate(measured):
-            model = names[n // each]
-            rows.setdefault(model, {"model": model})[f"{row['measure']} {row['side']}"] = row["value"]
+        metrics = made[name].metrics
+        called_so: dict[str, list[str]] = {}
+        for about, model in zip(metrics["models"], names, strict=True):
+            called_so.setdefault(about["model"], []).append(model)
+        for row in metrics["rows"]:  # a model that could not be measured in some way has fewer of them
+            for model in called_so[row["model"]]:
+                rows.setdefault(model, {"model": model})[f"{row['measure']} {row['side']}"] = row["value"]
     return list(rows.values())
 
 

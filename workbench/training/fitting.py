@@ -104,7 +104,7 @@ def fit(
     if last:
         report.go_on(resuming.record(last))
         progress.note(f"Going on from step {report.step}.")
-    training, use_cache = model.training, getattr(model.config, "use_cache", None)
+    training, use_cache, forward = model.training, getattr(model.config, "use_cache", None), vars(model).get("forward")
     try:
         with tempfile.TemporaryDirectory() as scratch, untouched_randomness():
             if last and report.share(report.step) >= 1.0:  # killed after the last step, before its result was written
@@ -114,6 +114,9 @@ def fit(
                     made.train(resume_from_checkpoint=str(last) if last else None)
     finally:
         model.train(training)
+        vars(model).pop("forward", None)  # accelerate leaves one that computes in bf16, and what is measured afterwards would be, too
+        if forward is not None:
+            model.forward = forward
         if use_cache is not None:  # Trainer switches it off for good, and packing needs it off
             model.config.use_cache = use_cache
     return Fit(report.step, report.tokens, round(report.seconds, 2), report.ended, report.rows, report.speed)

@@ -12,10 +12,10 @@ import gradio as gr
 from .. import forking
 from ..errors import WorkbenchError
 from . import sidebar, theme
-from .pages import artefacts, chat, corpus, fertility, spaces, start, tokenizer, training, transfer
+from .pages import artefacts, chat, corpus, evaluation, fertility, spaces, start, tokenizer, training, transfer
 from .shell import Shell
 
-PAGES = (start, corpus, tokenizer, fertility, transfer, spaces, training, chat, artefacts)
+PAGES = (start, corpus, tokenizer, fertility, transfer, spaces, training, chat, evaluation, artefacts)
 UPLOAD_LIMIT = "1gb"
 
 

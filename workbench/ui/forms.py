@@ -30,10 +30,11 @@ class Form:
 
     def __init__(
         self, step: type[Step], suggest: Suggest | None = None, hide: tuple[str, ...] = (), first: tuple[str, ...] = (), columns: int = 2,
-        unseen: tuple[str, ...] = (),
+        unseen: tuple[str, ...] = (), name: str = "",
     ) -> None:  # fmt: skip
-        """`hide`: knobs that are left out. `unseen`: knobs whose component is there, but set by something else on the page (cards for a choice)."""
-        self.step = step
+        """`hide`: knobs that are left out. `unseen`: knobs whose component is there, but set by something else on the page (cards for a choice).
+        `name`: what the elements are called, where two forms have one step."""
+        self.step, self.name = step, name or slug(step)
         self.suggest = dict(suggest or {})
         self.unseen = unseen
         shown = [k for k in knobs(step) if k.name not in hide and not _fixed(k)]
@@ -82,7 +83,7 @@ class Form:
         for start in range(0, len(shown), columns):
             with gr.Row(equal_height=False):
                 for knob in shown[start : start + columns]:
-                    component = draw(knob, "-".join(filter(None, (slug(self.step), knob.variant, knob.name))))
+                    component = draw(knob, "-".join(filter(None, (self.name, knob.variant, knob.name))))
                     component.visible = "hidden" if knob.name in self.unseen else component.visible
                     self.fields.append(Field(knob, component))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import gradio as gr
 
-from .. import chiphtml, plots
+from .. import chiphtml, plots, scorecardhtml
 
 TEAL = gr.themes.Color(
     "#effaf8", "#d5f0ec", "#aee0d9", "#7cc9c0", "#47aba1", "#258d84", "#17726b", "#135b57", "#124947", "#113c3b", "#082423", name="teal_ink"
@@ -55,7 +55,7 @@ def css() -> str:
     names = {"kept": plots.KEPT, "new": plots.NEW, "dropped": plots.DROPPED, "a": plots.A, "b": plots.B}
     palette = "".join(f"--{name}: {colour};" for name, colour in names.items())
     sheet = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
-    return f":root {{ {palette} {LIGHT} }}\n.dark {{ {DARK} }}\n{sheet}\n{chiphtml.css()}"
+    return f":root {{ {palette} {LIGHT} }}\n.dark {{ {DARK} }}\n{sheet}\n{chiphtml.css()}\n{scorecardhtml.css()}"
 
 
 # Esc stops what is being generated; the choice to see code survives a reload; a narrow window starts without the sidebar, which would cover it.

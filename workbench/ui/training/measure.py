@@ -13,12 +13,15 @@ from ..panel import JobPanel, metrics_of
 from ..shell import Shell
 from ..tables import Table, drawn, figure
 
+# What the scorecard of the Evaluation page has beside bits per byte, questions and copies.
+ELSEWHERE = ("suite", "control", "pairs", "tasks", "source_tasks", "shots", "lm_eval", "measures")
 ABOUT = "Bits per byte of held-out text for every model of the journey, before and after. They can be compared across vocabularies; loss per token cannot."
 
 
 def build(shell: Shell) -> None:
     gr.Markdown(ABOUT, elem_classes="quiet-text")
-    measured = Form(steps.find("evaluate"), {"models": lambda c: c.models, "text": lambda c: c.text, "source_text": lambda c: c.source_text}, columns=3)
+    suggest = {"models": lambda c: c.models, "text": lambda c: c.text, "source_text": lambda c: c.source_text}
+    measured = Form(steps.find("evaluate"), suggest, hide=ELSEWHERE, columns=3)
     evaluation = JobPanel(shell, measured, "Measure bits per byte")
     nothing = gr.HTML(empty("Nothing is measured yet. With the demo loaded, the models of the journey fill themselves in."), elem_id="evaluation-note")
     with gr.Row():
