@@ -127,5 +127,10 @@ element.addEventListener('click', (event) => {
   const button = event.target.closest('[data-file]');
   if (button) file(button);
 });
+// The column takes its width when the numbers beside it arrive: the picture follows.
+new ResizeObserver(() => {
+  const plot = find('.space-plot');
+  if (plot && plot.data && plot.clientWidth) window.Plotly.Plots.resize(plot);
+}).observe(element);
 watch('value', draw);
 draw();
