@@ -234,6 +234,7 @@ def test_a_model_that_became_worse_is_called_worse() -> None:
     first = {"model": "a", "measure": "bits_per_byte", "text": "ru", "value": 1.0, "low": 0.9, "high": 1.1}
     assert measure.against(first, first | {"value": 2.0, "low": 1.9, "high": 2.1}) == ("warning", "100 % worse")
     assert measure.against(first, first | {"value": 0.5, "low": 0.4, "high": 0.6}) == ("good", "50 % better")
+    assert "too few" in measure.against(first, first | {"low": None, "high": None})[1]
     assert "not clearly" in measure.verdict([first, first | {"model": "b", "value": 1.05, "low": 1.0, "high": 1.2}])
 
 

@@ -58,8 +58,10 @@ def verdict(rows: list[dict[str, Any]]) -> str:
 
 
 def against(first: dict[str, Any], last: dict[str, Any]) -> tuple[str, str]:
-    """(kind of note, how the last compares); intervals that overlap are no clear difference."""
+    """(kind of note, how the last compares); intervals that overlap are no clear difference, and so few items that there is none say nothing."""
     change = 100 * (last["value"] / first["value"] - 1)
+    if None in (first["low"], last["low"]):
+        return "good", f"{change:+.0f} %, on too few documents to say more"
     if last["low"] <= first["high"] and first["low"] <= last["high"]:
         return "good", f"not clearly better or worse ({change:+.0f} %, within the intervals)"
     return ("good", f"{-change:.0f} % better") if change < 0 else ("warning", f"{change:.0f} % worse")
