@@ -87,7 +87,7 @@ def test_three_languages_a_stop_a_blind_vote_and_a_link(page: Any, address: str,
     choose(page, pair)
 
     for turn, (language, question) in enumerate(QUESTIONS.items(), 1):
-        number(page, "#page-chat", "Max tokens", 6000 if language == "ru" else 60)
+        number(page, "#page-chat", "Max tokens", 6000 if language == "ru" else 120)
         ask(page, question, turn, stop=language == "ru")
         assert all(len(times) >= 2 for times in page.evaluate("seen").values()), "both sides are seen to grow"
         way = page.locator("#talk-a .turn.user").last.evaluate("turn => getComputedStyle(turn).direction")
@@ -95,7 +95,7 @@ def test_three_languages_a_stop_a_blind_vote_and_a_link(page: Any, address: str,
     prints = [page.locator(f"#talk-{side} .stamp .badge").first.inner_text() for side in "ab"]
     assert prints[0] != prints[1]
     page.locator("#talk-b [data-do=tokens]").last.click()
-    expect(page.locator("#token-view .choice")).to_have_count(60)
+    expect(page.locator("#token-view .choice")).to_have_count(120)
     page.locator("#token-view .choice").nth(3).hover()
     expect(page.locator("#token-view .choice").nth(3).locator("table.others tr")).to_have_count(5)
     expect(page.locator("#token-view .chip-row")).to_have_count(3)
