@@ -26,7 +26,17 @@ def texts(tmp_path: Path) -> dict[str, str]:
 
 
 def align(folder: Path, texts: dict[str, str], **knobs: object) -> Align:
-    quick = {"steps": 12, "batch_size": 4, "block": 32, "learning_rate": 0.02, "warmup_steps": 1, "eval_every": 6, "eval_documents": 5, "device": "cpu"}
+    quick = {
+        "steps": 12,
+        "batch_size": 4,
+        "block": 32,
+        "learning_rate": 0.02,
+        "warmup_steps": 1,
+        "eval_every": 6,
+        "eval_documents": 5,
+        "device": "cpu",
+        "dtype": "fp32",
+    }
     return Align(model=str(folder), **{**quick, **texts, **knobs})
 
 

@@ -27,7 +27,7 @@ def counting(seed: int = 0, block: int = 16) -> torch.utils.data.IterableDataset
 
 
 def quick(**values: object) -> Settings:
-    return Settings(**{"steps": 6, "batch_size": 4, "learning_rate": 0.01, "warmup_steps": 1, "log_every": 1, "device": "cpu", **values})
+    return Settings(**{"steps": 6, "batch_size": 4, "learning_rate": 0.01, "warmup_steps": 1, "log_every": 1, "device": "cpu", "dtype": "fp32", **values})
 
 
 def state(model: Any) -> dict[str, torch.Tensor]:

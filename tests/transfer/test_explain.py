@@ -65,7 +65,7 @@ def test_what_is_said_of_a_mixed_row(longer: Path) -> None:
     assert all(row["token"] in found.text for row in found.rows)
     table = Checkpoint.open(made.path).input().float()
     assert found.norm == pytest.approx(float(table[found.id].norm()), rel=1e-5)
-    assert found.output_norm == pytest.approx(float(Checkpoint.open(made.path).output()[found.id].float().norm()), rel=1e-5)
+    assert found.output_norm is None  # the demo's tables are tied
     assert found.moved is None
     cosines = torch.nn.functional.cosine_similarity(table, table[found.id][None], dim=1)
     cosines[found.id] = -2

@@ -47,12 +47,12 @@ def test_rows_from_the_browser_are_checked(key: str, data: object) -> None:
 def test_keys_from_the_browser_are_checked() -> None:
     for bad in ("", "../x", "picture-" + "0" * 24):
         with pytest.raises(WorkbenchError):
-            explorer.file(bad, "csv", "state", "after", [1])
+            explorer.file({"key": bad, "what": "csv", "colour": "state", "view": "after", "rows": [1]})
 
 
 def test_files_hold_the_points(key: str) -> None:
     def read(what: str, rows: list[int] = ()) -> bytes:
-        return base64.b64decode(explorer.file(key, what, "state", "side by side", list(rows))["base64"])
+        return base64.b64decode(explorer.file([{"key": key, "what": what, "colour": "state", "view": "side by side", "rows": list(rows)}])["base64"])
 
     assert "neighbors" in pandas.read_parquet(io.BytesIO(read("parquet")))
     chosen = pandas.read_csv(io.BytesIO(read("csv", [0, 5])), encoding="utf-8-sig")

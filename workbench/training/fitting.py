@@ -105,6 +105,7 @@ def fit(
         report.go_on(resuming.record(last))
         progress.note(f"Going on from step {report.step}.")
     training, use_cache, forward = model.training, getattr(model.config, "use_cache", None), vars(model).get("forward")
+    hook = _as_it_is(model, forward, hook) if hook else None
     try:
         with tempfile.TemporaryDirectory() as scratch, untouched_randomness():
             if last and report.share(report.step) >= 1.0:  # killed after the last step, before its result was written
@@ -114,12 +115,30 @@ def fit(
                     made.train(resume_from_checkpoint=str(last) if last else None)
     finally:
         model.train(training)
-        vars(model).pop("forward", None)  # accelerate leaves one that computes in bf16, and what is measured afterwards would be, too
-        if forward is not None:
-            model.forward = forward
+        _put_forward(model, forward)  # accelerate leaves one that computes in bf16, and what is measured afterwards would be, too
         if use_cache is not None:  # Trainer switches it off for good, and packing needs it off
             model.config.use_cache = use_cache
     return Fit(report.step, report.tokens, round(report.seconds, 2), report.ended, report.rows, report.speed)
+
+
+def _as_it_is(model: PreTrainedModel, forward: Any, hook: Callable[[int], None]) -> Callable[[int], None]:
+    """The hook, with the model's own forward in the place of accelerate's, so that what is measured during a training is what is measured after it."""
+
+    def look(step: int) -> None:
+        wrapped = vars(model).get("forward")
+        _put_forward(model, forward)
+        try:
+            hook(step)
+        finally:
+            _put_forward(model, wrapped)
+
+    return look
+
+
+def _put_forward(model: PreTrainedModel, forward: Any) -> None:
+    vars(model).pop("forward", None)
+    if forward is not None:
+        model.forward = forward
 
 
 def _format(settings: Settings) -> str:

@@ -117,7 +117,7 @@ class Origin:
             raise WorkbenchError(f"{shown} was added to the model after the transfer, so it was not made of source tokens; ask for another token.")
         kind, terms = KINDS[blend.kind[row]], blend.terms(row, limit=len(self.names.tokens) + 1)
         rows = self._rows(row, terms[:limit])
-        others = blend.terms(row, limit, role="output") if blend.output_mix is not None else []
+        others = blend.terms(row, limit, role="output") if blend.output_mix is not None and not self.now.tied else []
         vector = self._table[row].float()
         moved = self._moved(row, vector)
         every, kept = self._nearest(row, vector)

@@ -68,4 +68,4 @@ def show(job: str) -> list[Any]:
     more = f" The first {SHOWN:,} are shown; a file holds all." if len(entries) > SHOWN else ""
     said = notes([f"{len(entries):,} prompts, {', '.join(f'{side}: {refs.label(model)}' for side, model in models.items())}.{more}"], "good")
     table = [{key: value for key, value in row.items() if key != "fingerprint"} for row in (found.result or {})["metrics"]["rows"]]
-    return [reference, said, gr.update(visible=True), *Table.update(table), *Table.update(None, rows)]
+    return [reference, said, gr.update(visible=True), *Table.update(table), *Table.update(rows)]

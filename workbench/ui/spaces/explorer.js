@@ -112,7 +112,7 @@ const file = async (button) => {
   }
   button.disabled = true;
   try {
-    const made = await server.file(props.value.key, what, props.value.colour, props.value.view, what === 'csv' ? chosen : []);
+    const made = await server.file({ key: props.value.key, what, colour: props.value.colour, view: props.value.view, rows: what === 'csv' ? chosen : [] });
     const bytes = Uint8Array.from(atob(made.base64), (c) => c.charCodeAt(0));
     save(made.name, new Blob([bytes], { type: made.type }));
   } catch (error) {

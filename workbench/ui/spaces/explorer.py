@@ -83,9 +83,16 @@ def listed(made: Picture, rows: list[int]) -> list[dict[str, Any]]:
     return made.points.loc[rows, columns].astype(object).where(made.points.loc[rows, columns].notna(), None).to_dict("records")
 
 
-def file(key: str, what: str, colour: str, view: str, rows: list[int]) -> dict[str, str]:
-    """A file of the picture: its points as parquet, the figure as a page of its own, the chosen points as CSV. Called by the browser."""
-    made = opened(str(key))
+def file(asked: Any) -> dict[str, str]:
+    """A file of the picture: its points as parquet, the figure as a page of its own, the chosen points as CSV. Called by the browser.
+
+    `asked`: key, what, colour, view, rows; in a list of one, for that is how Gradio may hand on what a page calls with.
+    """
+    asked = asked[0] if isinstance(asked, list) and len(asked) == 1 else asked
+    if not isinstance(asked, dict):
+        raise WorkbenchError("There is no such file of a picture.")
+    key, what, colour, view, rows = (asked.get(name) for name in ("key", "what", "colour", "view", "rows"))
+    made = opened(str(key or ""))
     if what == "parquet":
         data = parquet(made)
     elif what == "html":
