@@ -58,7 +58,7 @@ def test_steps_that_the_runs_of_a_sweep_share_are_counted_once(journey: Any) -> 
 def test_a_size_counts_all_parameters() -> None:
     size = size_of("demo:en-base", {})
     assert (size.tables, size.width) == (1, 192)
-    assert size.parameters == pytest.approx(size.computed + size.rows * size.width)
+    assert size.parameters == pytest.approx(size.computed + (size.tables - 1) * size.rows * size.width)
     longer = size.with_rows(size.rows + 10)
     assert longer.parameters - size.parameters == 10 * size.width
     assert size_of("no-one/nothing", {}) is None

@@ -55,7 +55,7 @@ def test_a_base_model_learns_to_reply_in_the_plain_template_and_is_asked_in_it(t
     tokens = wb.tokenizer.load(made.path)
     assert tokens.chat_template == PLAIN
     prompt = wb.chat.prompt(wb.chat.load(made.id, "cpu"), [{"role": "user", "content": "0?"}])
-    assert prompt == tokens("<s>### Instruction:\n0?\n\n### Response:\n", add_special_tokens=False)["input_ids"]
+    assert prompt.ids == tokens("<s>### Instruction:\n0?\n\n### Response:\n", add_special_tokens=False)["input_ids"]
     assert Checkpoint.open(made.path).tied
     assert tokens.eos_token_id in json.loads((made.path / "generation_config.json").read_text())["eos_token_id"]
 
