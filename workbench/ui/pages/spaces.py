@@ -66,7 +66,9 @@ def build(shell: Shell) -> None:
         step.picture()
         return step.place.name
 
-    def show(key: str, colour: str, view: str, lines: bool) -> list[Any]:
+    def show(key: str, colour: str, view: str, lines: bool) -> Any:
+        if not key:
+            return gr.skip()
         made = explorer.opened(key)
         colour = colour if colour in available(made) else "state"
         view = view if len(made.names) > 1 else VIEWS[0]
@@ -80,7 +82,9 @@ def build(shell: Shell) -> None:
     def redraw(key: str, colour: str, view: str, lines: bool) -> Any:
         return explorer.value(key, colour, view, lines)
 
-    def measure(key: str) -> list[Any]:
+    def measure(key: str) -> Any:
+        if not key:
+            return gr.skip()
         found = metrics_for(explorer.opened(key), key)
         what = next((w for w in ("translations", "held-out anchors") if any(row["measure"].startswith(f"{w}, hit@1") for row in found["rows"])), None)
         chart = spaceplots.numbers(found["rows"], what) if what else None
@@ -116,6 +120,8 @@ def stages(chain: Chain) -> list[str]:
 def drawn_by(job: str) -> Any:
     """The picture of a job, unless it is no longer kept."""
     key = metrics_of(job, "spaces.project").get("key", "")
+    if not key:  # no such job has ended yet: the page has only been opened
+        return gr.skip()
     try:
         explorer.opened(key)
     except WorkbenchError:
