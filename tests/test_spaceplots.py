@@ -40,6 +40,8 @@ def test_every_point_is_drawn_once_in_its_pane(made: spaces.Picture) -> None:
     assert rows_of(first) + rows_of(last) == list(range(720))
     assert first.layout.xaxis.range == last.layout.xaxis.range == figure.layout.xaxis.range  # before and after on one scale
     assert rows_of(spaceplots.scatter(made, view="together")) == list(range(720))
+    with pytest.raises(WorkbenchError, match="not 'from above'"):
+        spaceplots.scatter(made, view="from above")
 
 
 def test_lines_join_translations_and_may_be_left_out(made: spaces.Picture) -> None:

@@ -41,14 +41,17 @@ def scatter(picture: Picture, colour: Colour = "state", view: View = "side by si
     """The points of a picture by WebGL: a pane for each space on one scale, only the first or last space, or all in one pane.
 
     Each point's customdata is its row in the picture's table. The caption stands below; `title` above. Raises WorkbenchError where the colour is of
-    something that this picture does not know.
+    something that this picture does not know, or the view is none of these.
     """
     points = picture.points
     if colour not in points and colour != "space":
         needs = {"frequency": "draw it with a text", "displacement": "draw two spaces that share tokens", "relative": "draw two spaces that share tokens"}
         raise WorkbenchError(f"This picture has no {colour}; {needs.get(colour, 'choose another colour')}.")
     last = len(picture.names) - 1
-    panes = {"side by side": [[n] for n in range(last + 1)], "before": [[0]], "after": [[last]], "together": [list(range(last + 1))]}[view]
+    views = {"side by side": [[n] for n in range(last + 1)], "before": [[0]], "after": [[last]], "together": [list(range(last + 1))]}
+    if view not in views:
+        raise WorkbenchError(f"A picture is seen {', '.join(views)}, not '{view}'.")
+    panes = views[view]
     solid = picture.about["dimensions"] == 3
     figure = _panes(picture, panes, solid)
     seen: set[str] = set()

@@ -12,7 +12,7 @@ from pydantic import Field
 from .. import contents, refs
 from ..errors import WorkbenchError
 from ..progress import Progress
-from ..specs import Options
+from ..specs import Options, TextRef
 from .scoring import Score
 
 if TYPE_CHECKING:
@@ -139,6 +139,23 @@ class Measure(Options):
     def take(self, subject: Subject, items: list[Any], progress: Progress) -> Found:
         """One model's scores on the items, a row of every score for each item, in their order."""
         raise WorkbenchError(f"{type(self).__name__} has no take method; define take(subject, items, progress).")
+
+
+class OnText(Measure):
+    """The base of measures that take `usual` pieces of a text's held-out part at most."""
+
+    usual: ClassVar[int]
+    reference: TextRef = Field(description="The text.")
+    count: int = Field(ge=1, description="Pieces at most.")
+
+    @property
+    def text(self) -> str:
+        return self.reference
+
+    @classmethod
+    def asked(cls, knobs: Evaluate, side: Sides) -> Sequence[Measure]:
+        text = getattr(knobs, f"{before(side)}text")
+        return [cls(side=side, reference=text, count=min(knobs.count, cls.usual))] if text else []
 
 
 def before(side: Sides) -> str:

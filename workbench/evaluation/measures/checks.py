@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -12,20 +11,18 @@ from pydantic import Field
 from ...corpus.scripts import script, script_shares
 from ...progress import Progress
 from ...specs import TextRef
-from ..base import Column, Found, Measure, Sides, Subject, before
+from ..base import Column, Found, OnText, Subject
 from ..scoring import Score, mean
-
-if TYPE_CHECKING:
-    from ..steps import Evaluate
 
 FEWEST, SHOWN, WANTED = 24, 96, 160  # characters: a document at least, of it as the beginning, and of it as what could follow
 USUAL = 40
 
 
-class Continuations(Measure):
+class Continuations(OnText):
     """Held-out documents are begun and the model goes on, greedily, in plain text: is it in the text's script, is it caught in a loop, how long is it?"""
 
     kind: ClassVar[str] = "checks"
+    usual: ClassVar[int] = USUAL
     columns: ClassVar[dict[str, Column]] = {
         "script_share": Column("right script", "more", "Share of the letters written that are of the text's main script."),
         "looping": Column("loops", "fewer", "Share of continuations that end in the same piece four times over."),
@@ -33,15 +30,6 @@ class Continuations(Measure):
     }
     reference: TextRef = Field(description="The text; its held-out documents are begun.")
     count: int = Field(USUAL, ge=1, description="Documents at most.")
-
-    @classmethod
-    def asked(cls, knobs: Evaluate, side: Sides) -> Sequence[Measure]:
-        text = getattr(knobs, f"{before(side)}text")
-        return [cls(side=side, reference=text, count=min(knobs.count, USUAL))] if text else []
-
-    @property
-    def text(self) -> str:
-        return self.reference
 
     def items(self) -> list[dict[str, str]]:
         from ...corpus import open as open_text

@@ -3,44 +3,32 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from ...progress import Progress
 from ...specs import TextRef
-from ..base import Column, Found, Measure, Row, Sides, Subject, before
+from ..base import Column, Found, OnText, Row, Subject
 from ..scoring import Score
-
-if TYPE_CHECKING:
-    from ..steps import Evaluate
 
 EDGES = (0, 128, 256, 512, 1024, 2048, 4096, 8192, 16_384, 32_768)  # bytes of text before
 USUAL = 12  # long texts, each of as many documents as make the last edge
 SHARE = 1 / 3  # of a sentence that is shown again before the model goes on with it
 
 
-class Positions(Measure):
+class Positions(OnText):
     """Long texts of joined documents, read from the beginning as far as a model's context reaches; positions are bytes, as tokens differ between models."""
 
     kind: ClassVar[str] = "positions"
+    usual: ClassVar[int] = USUAL
     suites: ClassVar[tuple[str, ...]] = ("full",)
     columns: ClassVar[dict[str, Column]] = {}  # curves only: models whose contexts end at different places have no one number
     reference: TextRef = Field(description="The text; its held-out documents are joined.")
     count: int = Field(USUAL, ge=1, description="Long texts at most.")
     reach: int = Field(8192, ge=256, le=32_768, description="Bytes of a long text; what a model's context does not hold is left out for it.")
-
-    @classmethod
-    def asked(cls, knobs: Evaluate, side: Sides) -> Sequence[Measure]:
-        text = getattr(knobs, f"{before(side)}text")
-        return [cls(side=side, reference=text, count=min(knobs.count, USUAL))] if text else []
-
-    @property
-    def text(self) -> str:
-        return self.reference
 
     def items(self) -> list[str]:
         """Long texts of at least `reach` bytes, or one of all there is."""

@@ -3,42 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from ...progress import Progress
 from ...specs import TextRef
-from ..base import Column, Found, Measure, Sides, Subject, before
+from ..base import Column, Found, OnText, Subject
 from ..scoring import Score
 from .checks import Continuations
-
-if TYPE_CHECKING:
-    from ..steps import Evaluate
 
 TOKENS = 48
 USUAL = 8
 
 
-class Speed(Measure):
+class Speed(OnText):
     """Held-out documents are gone on with, one at a time, greedily, for a fixed number of tokens; characters written over seconds taken."""
 
     kind: ClassVar[str] = "speed"
+    usual: ClassVar[int] = USUAL
     kept: ClassVar[bool] = False
     columns: ClassVar[dict[str, Column]] = {"characters_per_second": Column("characters/s", "more", "Characters generated a second, one text at a time.")}
     reference: TextRef = Field(description="The text; its held-out documents are begun.")
     count: int = Field(USUAL, ge=1, description="Documents at most.")
-
-    @classmethod
-    def asked(cls, knobs: Evaluate, side: Sides) -> Sequence[Measure]:
-        text = getattr(knobs, f"{before(side)}text")
-        return [cls(side=side, reference=text, count=min(knobs.count, USUAL))] if text else []
-
-    @property
-    def text(self) -> str:
-        return self.reference
 
     def items(self) -> list[dict[str, str]]:
         return Continuations(reference=self.reference, count=self.count).items()

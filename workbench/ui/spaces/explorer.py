@@ -44,7 +44,7 @@ def component() -> gr.HTML:
 def value(key: str, colour: str, view: str, lines: bool) -> dict[str, Any]:
     """What the component draws: the figure, and which points are one token."""
     made = opened(key)
-    figure = spaceplots.scatter(made, colour, view, lines)  # type: ignore[arg-type]
+    figure = spaceplots.scatter(made, colour, view, lines)  # type: ignore[arg-type] - scatter refuses words that are none of its own
     keys = made.points["key"].astype("category").cat.codes.tolist() if len(made.names) > 1 else None
     shown = plots.show(figure) | {"config": spaceplots.CONFIG}
     return {"figure": shown, "keys": keys, "key": key, "colour": colour, "view": view}
@@ -97,7 +97,7 @@ def file(asked: Any) -> dict[str, str]:
         data = parquet(made)
     elif what == "html":
         title = escape(f"{' and '.join(made.names)}: {made.about['method']}")
-        figure = spaceplots.captioned(spaceplots.scatter(made, str(colour), str(view)), made)  # type: ignore[arg-type]
+        figure = spaceplots.captioned(spaceplots.scatter(made, str(colour), str(view)), made)  # type: ignore[arg-type] - the same
         data = f"<!doctype html><meta charset=utf-8><title>{title}</title>{plots.html(figure)}".encode()
     elif what == "csv":
         import pandas

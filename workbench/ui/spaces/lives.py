@@ -21,7 +21,7 @@ def space(reference: str, table: str) -> Space:
 
 @lru_cache(maxsize=8)
 def _space(reference: str, table: str, _: Stamp) -> Space:
-    return opening.open(reference, table)  # type: ignore[arg-type]
+    return opening.open(reference, table)  # type: ignore[arg-type] - a table's name from the form, which has but the two
 
 
 def spaces_of(made: Picture) -> list[Space]:
