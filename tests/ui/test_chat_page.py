@@ -89,7 +89,8 @@ def test_three_languages_a_stop_a_blind_vote_and_a_link(page: Any, address: str,
     for turn, (language, question) in enumerate(QUESTIONS.items(), 1):
         number(page, "#page-chat", "Max tokens", 6000 if language == "ru" else 120)
         ask(page, question, turn, stop=language == "ru")
-        assert all(len(times) >= 2 for times in page.evaluate("seen").values()), "both sides are seen to grow"
+        if language == "ru":  # the long one: a short reply may be there as a whole at the first look of a busy browser
+            assert all(len(times) >= 2 for times in page.evaluate("seen").values()), "both sides are seen to grow"
         way = page.locator("#talk-a .turn.user").last.evaluate("turn => getComputedStyle(turn).direction")
         assert way == ("rtl" if language == "fa" else "ltr")
     prints = [page.locator(f"#talk-{side} .stamp .badge").first.inner_text() for side in "ab"]

@@ -53,8 +53,10 @@ class Form:
 
     @property
     def edits(self) -> list[Any]:
-        """The events after which the form holds something else. A choice of variants may be set by the page, and only `change` tells of that."""
-        return [f.component.change if _is_tag(f.knob) else f.component.input for f in self.fields]
+        """The events after which the form holds something else. A choice of variants may be set by the page, and only `change` tells of that;
+        a text box tells of keys alone while it is written in, so what was pasted with the mouse is told when it is left."""
+        told = [f.component.change if _is_tag(f.knob) else f.component.input for f in self.fields]
+        return told + [f.component.blur for f in self.fields if isinstance(f.component, gr.Textbox)]
 
     @property
     def followers(self) -> list[Field]:

@@ -38,8 +38,9 @@ class Shell:
         block, number = code_block(), len(self.forms)
         self.forms.append((form, block))
 
-        def edited(before: dict[int, list[Any]], *values: Any) -> list[Any]:
-            return [before | {number: list(values)}, code_html(form.code(*values))]
+        def edited(held: dict[int, list[Any]], *values: Any) -> list[Any]:
+            held[number] = list(values)  # in place: a new dictionary would lose what another form writes at the same time
+            return [held, code_html(form.code(*values))]
 
         gr.on(form.edits, edited, [self.edited, *form.inputs], [self.edited, block], trigger_mode="always_last", **self.quiet)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -85,7 +86,7 @@ def revealed(reference: str) -> list[Any]:
 def anew(request: gr.Request, blind: bool) -> list[Any]:
     streaming.stop_all(request.session_hash or "")
     hidden = [gr.update(visible=False), *[gr.skip()] * (len(SIDES) + len(WORDS)), gr.update(visible=False), "", gr.update(visible=False), "", ""]
-    return ["", "", gr.skip(), None, "", "", *drawn(None, blind=blind), *hidden]
+    return [gr.skip(), "", gr.skip(), None, "", "", *drawn(None, blind=blind), *hidden]
 
 
 def arranged(count: int, blind: bool, reference: str) -> list[Any]:
@@ -110,12 +111,12 @@ def saved(reference: str, kind: str) -> str:
     return core.export(reference, kind)
 
 
-def renew(before: tuple[str, str], *current: str | None) -> list[Any]:
-    """The chain's chat models, where the user has not chosen others."""
+def renew(before: tuple[str, str]) -> list[Any]:
+    """The chain's chat models, before and now, for the browser to take where the user has not chosen others (`FOLLOW`)."""
     now = chain.current()
     wanted = (now.instruct, now.lep)
-    listed = choices("model")
-    updates = [
-        gr.update(choices=listed, value=(new or value) if value in (None, "", old) else value) for value, old, new in zip(current, before, wanted, strict=True)
-    ]
-    return [wanted, *updates, *[gr.update(choices=listed)] * (len(SIDES) - len(updates))]
+    return [wanted, json.dumps(list(zip(before, wanted, strict=True))), *[gr.update(choices=choices("model"))] * len(SIDES)]
+
+
+# In the browser, as a choice made while the server was still looking would be lost otherwise.
+FOLLOW = """(offers, ...held) => JSON.parse(offers).map(([before, now], side) => !held[side] || held[side] === before ? now || held[side] : held[side])"""

@@ -45,6 +45,7 @@ class Page:
 
 def build(shell: Shell) -> None:
     page, quiet = Page(), shell.quiet
+    turns = {"concurrency_id": "turns", "concurrency_limit": 1}  # in the order pressed: what is asked after "New conversation" is of the new one
     talk, editing, offered = gr.State(""), gr.State(None), gr.State(("", ""))
     third = gr.State("")  # changes when more than two sides are asked: at every event the browser goes through the whole page, so two sides cost two streams
     with gr.Row(equal_height=False):
@@ -64,7 +65,7 @@ def build(shell: Shell) -> None:
         reveal = gr.Button("Reveal", size="sm", scale=0, min_width=110, elem_id="reveal", visible=False)
     said = gr.HTML("", elem_id="said")
     tokens = gr.HTML("", elem_id="token-view")
-    held = gr.Textbox(visible="hidden")
+    held, offers = gr.Textbox(visible="hidden"), gr.Textbox(visible="hidden")
     with gr.Row(visible=False, elem_classes="run-row") as taking:
         link = gr.HTML("", elem_id="chat-link", js_on_load=COPY)
         files.buttons(shell, talk, held, "chat", asking.saved)
@@ -87,7 +88,7 @@ def build(shell: Shell) -> None:
 
     put = {question.submit: (asking.ask, asked), send.click: (asking.ask, asked), again.click: (asking.regenerate, [talk, *form.inputs])}
     for event, (function, inputs) in put.items():
-        sent = event(_with(guarded(function), form), inputs, started, **quiet)
+        sent = event(_with(guarded(function), form), inputs, started, **turns, **quiet)
         for side in SIDES[:2]:
             answer(sent.success, side)
     for side in SIDES[2:]:
@@ -98,13 +99,15 @@ def build(shell: Shell) -> None:
     for verdict, button in page.votes.items():
         button.click(guarded(asking.voter(verdict)), talk, [*shown, *below], **quiet)
     reveal.click(guarded(asking.revealed), talk, [*shown, *below], **quiet)
-    fresh.click(guarded(asking.anew), blind, [*started, *below], **quiet)
+    fresh.click(None, None, question, js="() => ''", **quiet)  # at once: what is typed next stays
+    fresh.click(guarded(asking.anew), blind, [*started, *below], **turns, **quiet)
     sides = [part for side in SIDES for part in page.boxes[side]]
-    gr.on([count.change, blind.change], guarded(asking.arranged), [count, blind, talk], [*sides, *page.titles.values()], **quiet)
+    gr.on([count.change, blind.change], guarded(asking.arranged), [count, blind, talk], [*sides, *page.titles.values()], **turns, **quiet)
     opener = gr.HTML("", visible="hidden", js_on_load=OPEN)
     opener.click(guarded(asking.reopened), None, [talk, *chosen, *shown, *below], **quiet)
     pair = [page.models["A"], page.models["B"]]
-    shell.world.change(asking.renew, [offered, *pair], [offered, *page.models.values()], **quiet)
+    renewed = shell.world.change(asking.renew, offered, [offered, offers, *page.models.values()], **quiet)
+    renewed.success(None, [offers, *pair], pair, js=asking.FOLLOW, **quiet)
 
 
 def draw_sides(page: Page) -> None:
