@@ -25,6 +25,13 @@ def test_auto_is_bf16_only_where_it_is_clearly_faster(monkeypatch: pytest.Monkey
         probing.bf16_pays.cache_clear()
 
 
+def test_several_processes_agree_without_asking(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probing, "bf16_pays", lambda: True)
+    assert probing.training_format("auto", CPU) == torch.bfloat16
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert probing.training_format("auto", CPU) == torch.float32
+
+
 def test_a_processor_without_the_instructions_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     probing.bf16_pays.cache_clear()
     for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):

@@ -132,6 +132,19 @@ def test_other_settings_are_refused_and_shown(tmp_path: Path) -> None:
     trained(tmp_path / "model", tmp_path / "work", log_every=3)
 
 
+def test_what_began_in_one_number_format_goes_on_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The probe of a processor that others keep busy may come out otherwise the next time."""
+    monkeypatch.setattr("workbench.training.probing.bf16_pays", lambda: True)
+    whole, _ = trained(tmp_path / "model", dtype="auto")
+    trained(tmp_path / "model", tmp_path / "work", cut=5, dtype="auto")
+    monkeypatch.setattr("workbench.training.probing.bf16_pays", lambda: False)
+    fp32, _ = trained(tmp_path / "model", dtype="auto")
+    parts, _ = trained(tmp_path / "model", tmp_path / "work", dtype="auto")
+    assert resuming.record(resuming.last(tmp_path / "work"))["settings"]["dtype"] == "bf16"
+    apart = {name: (whole[name] - parts[name]).abs().max() for name in whole}
+    assert sum(apart.values()) < sum((whole[name] - fp32[name]).abs().max() for name in whole) / 2
+
+
 def test_another_model_is_refused(tmp_path: Path) -> None:
     trained(tmp_path / "model", tmp_path / "work", cut=3)
     with pytest.raises(RunFailed, match="of another model or of other trained parts"):

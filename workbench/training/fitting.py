@@ -99,8 +99,9 @@ def fit(
     progress = progress or Progress()
     with suppress(UnknownShape):
         of_model(model, settings, blocks).check()
-    settings = replace(settings, dtype=_format(settings))
-    report, last = Report(settings, progress, model, every, hook, work), resuming.last(work)
+    last = resuming.last(work)
+    settings = replace(settings, dtype=_format(settings, resuming.record(last)["settings"]["dtype"] if last else ""))
+    report = Report(settings, progress, model, every, hook, work)
     if last:
         report.go_on(resuming.record(last))
         progress.note(f"Going on from step {report.step}.")
@@ -141,13 +142,15 @@ def _put_forward(model: PreTrainedModel, forward: Any) -> None:
         model.forward = forward
 
 
-def _format(settings: Settings) -> str:
-    """The number format by name, so that a resumed training takes the same one."""
+def _format(settings: Settings, begun: str) -> str:
+    """The number format by name; what was `begun` in one goes on in it, as a probe of a busy processor may come out otherwise the next time."""
     import torch
 
     from .. import devices
     from .probing import training_format
 
+    if settings.dtype == "auto" and begun:
+        return begun
     return {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[training_format(settings.dtype, devices.pick(settings.device))]
 
 

@@ -7,7 +7,7 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING
 
-from .. import devices
+from .. import devices, processes
 
 if TYPE_CHECKING:
     import torch
@@ -17,11 +17,14 @@ SIDE = 768
 
 
 def training_format(dtype: str, device: torch.device) -> torch.dtype:
-    """The number format that training computes in; `auto` is bf16 where it pays: on a GPU that has it, on a processor where a probe says so."""
+    """The number format that training computes in; `auto` is bf16 where it pays: on a GPU that has it, on a processor where a probe says so.
+
+    Several processes on processors take fp32: each would ask for itself, and they must agree.
+    """
     import torch
 
     if dtype == "auto" and device.type == "cpu":
-        return torch.bfloat16 if bf16_pays() else torch.float32
+        return torch.bfloat16 if processes.count() == 1 and bf16_pays() else torch.float32
     return devices.number_format(dtype, device)
 
 

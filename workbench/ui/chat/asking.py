@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +13,7 @@ from ...chat.comparisons import SIDES, Comparison, open_comparison
 from ...errors import WorkbenchError
 from .. import chain
 from ..forms import Form, choices
+from ..offering import Offer
 from . import streaming
 from .showing import WORDS, drawn, opened, settled
 
@@ -111,12 +111,7 @@ def saved(reference: str, kind: str) -> str:
     return core.export(reference, kind)
 
 
-def renew(before: tuple[str, str]) -> list[Any]:
-    """The chain's chat models, before and now, for the browser to take where the user has not chosen others (`FOLLOW`)."""
+def offered() -> Offer:
+    """The chain's chat models for the first two sides."""
     now = chain.current()
-    wanted = (now.instruct, now.lep)
-    return [wanted, json.dumps(list(zip(before, wanted, strict=True))), *[gr.update(choices=choices("model"))] * len(SIDES)]
-
-
-# In the browser, as a choice made while the server was still looking would be lost otherwise.
-FOLLOW = """(offers, ...held) => JSON.parse(offers).map(([before, now], side) => !held[side] || held[side] === before ? now || held[side] : held[side])"""
+    return choices("model"), (now.instruct, now.lep, None, None)

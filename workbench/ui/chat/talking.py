@@ -12,6 +12,7 @@ from ... import steps
 from ...chat.comparisons import SIDES
 from ..forms import Form, choices
 from ..messages import guarded
+from ..offering import offer
 from ..shell import Shell, code_block
 from . import asking, files, streaming
 from .bubbles import PRESS, talk_html, title_html
@@ -46,7 +47,7 @@ class Page:
 def build(shell: Shell) -> None:
     page, quiet = Page(), shell.quiet
     turns = {"concurrency_id": "turns", "concurrency_limit": 1}  # in the order pressed: what is asked after "New conversation" is of the new one
-    talk, editing, offered = gr.State(""), gr.State(None), gr.State(("", ""))
+    talk, editing = gr.State(""), gr.State(None)
     third = gr.State("")  # changes when more than two sides are asked: at every event the browser goes through the whole page, so two sides cost two streams
     with gr.Row(equal_height=False):
         count = gr.Radio([2, 3, 4], value=2, label="Models", info="How many answer side by side.", scale=0, min_width=260, elem_id="sides")
@@ -65,7 +66,7 @@ def build(shell: Shell) -> None:
         reveal = gr.Button("Reveal", size="sm", scale=0, min_width=110, elem_id="reveal", visible=False)
     said = gr.HTML("", elem_id="said")
     tokens = gr.HTML("", elem_id="token-view")
-    held, offers = gr.Textbox(visible="hidden"), gr.Textbox(visible="hidden")
+    held = gr.Textbox(visible="hidden")
     with gr.Row(visible=False, elem_classes="run-row") as taking:
         link = gr.HTML("", elem_id="chat-link", js_on_load=COPY)
         files.buttons(shell, talk, held, "chat", asking.saved)
@@ -105,9 +106,7 @@ def build(shell: Shell) -> None:
     gr.on([count.change, blind.change], guarded(asking.arranged), [count, blind, talk], [*sides, *page.titles.values()], **turns, **quiet)
     opener = gr.HTML("", visible="hidden", js_on_load=OPEN)
     opener.click(guarded(asking.reopened), None, [talk, *chosen, *shown, *below], **quiet)
-    pair = [page.models["A"], page.models["B"]]
-    renewed = shell.world.change(asking.renew, offered, [offered, offers, *page.models.values()], **quiet)
-    renewed.success(None, [offers, *pair], pair, js=asking.FOLLOW, **quiet)
+    offer(shell, list(page.models.values()), asking.offered)
 
 
 def draw_sides(page: Page) -> None:

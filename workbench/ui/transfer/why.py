@@ -13,6 +13,7 @@ from ...errors import WorkbenchError
 from ..chips import Stamp, stamp
 from ..forms import choices, code_of
 from ..messages import empty, guarded, numbers
+from ..offering import Offer, offer
 from ..shell import Shell, code_block, code_html
 from ..tables import Table, drawn, figure
 
@@ -69,18 +70,17 @@ def build(shell: Shell) -> None:
             *table.update(found.rows if found.kind != "copy" else []), *others.update(found.output_rows), *near.update(neighbours(found)),
         ]  # fmt: skip
 
-    def renew(before: str | None) -> Any:
+    def newest() -> Offer:
         made = transferred()
-        ids = [i for _, i in made]
-        return gr.update(choices=made, value=before if before else ids[0] if ids else None)
+        return made, [made[0][1] if made else None]
 
-    def offer(reference: str | None) -> Any:
+    def tokens(reference: str | None) -> Any:
         return gr.update(choices=offered(reference))  # what was typed stays
 
     parts = [said, code, chart, second, *table.parts, *others.parts, *near.parts]
     gr.on([ask.click, token.select], guarded(explain), [model, token], parts, show_progress="minimal", show_progress_on=said, api_visibility="private")
-    model.change(guarded(offer), model, token, **shell.quiet)
-    shell.world.change(renew, model, model, **shell.quiet)
+    model.change(guarded(tokens), model, token, **shell.quiet)
+    offer(shell, [model], newest)
 
 
 def transferred() -> list[tuple[str, str]]:

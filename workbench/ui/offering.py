@@ -1,0 +1,27 @@
+"""Dropdowns that follow what there is: what the server offers is taken in the browser, where the user has not chosen something else by then."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+
+import gradio as gr
+
+from .shell import Shell
+
+Offer = tuple[list[tuple[str, str]], Sequence[str | None]]
+
+# The server's word may come late, and with a value in it would undo what was chosen or typed meanwhile.
+TAKE = """(offers, ...held) => JSON.parse(offers).map(([before, now], n) => !held[n] || held[n] === before ? now || held[n] : held[n])"""
+
+
+def offer(shell: Shell, dropdowns: Sequence[gr.Dropdown], look: Callable[[], Offer]) -> None:
+    """Whenever artefacts or the journey change, list the choices that `look` finds and take its value for each dropdown, unless the user has set another."""
+    before, told = gr.State([None] * len(dropdowns)), gr.Textbox(visible="hidden")
+
+    def renew(before: list[str | None]) -> list[object]:
+        listed, wanted = look()
+        return [list(wanted), json.dumps(list(zip(before, wanted, strict=True))), *[gr.update(choices=listed)] * len(dropdowns)]
+
+    renewed = shell.world.change(renew, before, [before, told, *dropdowns], **shell.quiet)
+    renewed.success(None, [told, *dropdowns], list(dropdowns), js=TAKE, **shell.quiet)
