@@ -57,6 +57,17 @@ def donor(task: Task, tmp_path: Path) -> Make:
     return make
 
 
+def test_vectors_of_another_language_are_warned_of(task: Task, tmp_path: Path) -> None:
+    """They know shared tokens, and of the new ones next to nothing."""
+    shared = [text for _, mine in task.anchors if (text := text_of(task.target.identity(int(mine)))).isalpha()][:5]
+    unlike = [text for mine in task.new if (text := text_of(task.target.identity(int(mine)))).isalpha()]
+    for known, said in ((shared, True), ([*shared, *unlike], False)):
+        file = tmp_path / f"{said}.vec"
+        file.write_text(f"{len(known)} 3\n" + "".join(f"{word} {n} 1 {n % 7}\n" for n, word in enumerate(known)), encoding="utf-8")
+        report = Focus(vectors=str(file)).blend(task).report
+        assert ("tokens' language" in " ".join(report.get("warnings", []))) == said
+
+
 def numbers(task: Task, seed: int = 1, width: int = DONOR) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal((task.target.size, width)).astype(np.float32)
 

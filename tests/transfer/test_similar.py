@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -40,6 +41,23 @@ def test_sparsemax_is_the_projection_onto_the_simplex(n: int, m: int, width: int
         assert np.allclose(made, wanted, atol=1e-5)
         assert (np.diff(support.cosines[part]) <= 0).all()
         assert np.isclose(weights[part].sum(), 1)
+
+
+@pytest.mark.parametrize("width", [3, 300])
+def test_what_the_screening_computes_in_changes_nothing(monkeypatch: pytest.MonkeyPatch, width: int) -> None:
+    """Anchors in tight crowds, which bf16 cannot tell apart: their cosines differ by less than it rounds away."""
+    rng = np.random.default_rng(0)
+    anchors = rng.standard_normal((40, width)).repeat(50, axis=0) + 1e-4 * rng.standard_normal((2000, width))
+    queries = np.concatenate([anchors[::100] + 1e-3 * rng.standard_normal((20, width)), rng.standard_normal((20, width))])
+    for find in (lambda: sparsemax(queries, anchors), lambda: sparsemax(queries, anchors, 0.1), lambda: nearest_k(queries, anchors, 7)):
+        found = []
+        for kind in (torch.float64, torch.float32, torch.bfloat16):
+            monkeypatch.setattr(similar, "coarse_kind", lambda kind=kind: kind)
+            found.append(find())
+        for other in found[1:]:
+            assert (other.ends == found[0].ends).all()
+            assert (other.anchors == found[0].anchors).all()
+            assert (other.cosines == found[0].cosines).all()
 
 
 def test_a_support_may_be_longer_than_the_first_look() -> None:

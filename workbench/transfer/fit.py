@@ -20,6 +20,8 @@ ILL = 1e10
 FINE = 1e6
 # AᵀA is symmetric: of its SPLIT² blocks only those on and below the diagonal are multiplied, 10/16 of the work.
 SPLIT = 4
+# Rows to a product: the sums of shorter ones round less. At condition 1e4 of A (20 000 × 1 024, fp64) X is off by 1.5e-9, and by 1.1e-8 with all rows in one.
+ROWS = 2048
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Gram:
         cc = bb = 0.0
         rows, step = 0, -(-width // SPLIT)
         room = None
-        for a, b in pairs:
+        for a, b in ((a, b) for whole in pairs for a, b in zip(*(part.split(ROWS) for part in whole), strict=True)):
             c = b - a
             # One buffer for all products: fresh ones cost as much again in page faults.
             room = torch.empty(step * width, dtype=a.dtype) if room is None else room
