@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import tiny
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 
 import workbench as wb
 from workbench.errors import WorkbenchError
 from workbench.evaluation import Evaluate, exact_match, read_questions
-from workbench.evaluation.asking import replies, wilson
+from workbench.evaluation.asking import reach, replies, wilson
 from workbench.tokenizer import load
 from workbench.training.data import encode, render, start_ids
 
@@ -42,6 +42,30 @@ def test_a_batch_says_what_single_questions_say(tmp_path: Path) -> None:
     model, tokens = AutoModelForCausalLM.from_pretrained(folder), load(folder)
     prompts = [encode(tokens, t) for t in ("the bear", "a", "who lives in the house and")]
     assert replies(model, tokens, prompts, 6) == [replies(model, tokens, [p], 6)[0] for p in prompts]
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+def test_a_question_that_does_not_fit_is_left_out_and_short_ones_are_as_before(tmp_path: Path, kind: str) -> None:
+    """GPT-2 has no positions beyond its context: where one were asked for, it would break."""
+    folder = tiny.folder(tmp_path / kind) if kind == "llama" else gpt2(tmp_path)
+    model, tokens = AutoModelForCausalLM.from_pretrained(folder), load(folder)
+    short, long = {"prompt": "the bear", "answer": "no"}, {"prompt": "the bear lives " * 60, "answer": "no"}
+    near = {"prompt": tokens.decode(encode(tokens, long["prompt"])[: reach(model) - 12]), "answer": "n"}
+    wide = {"prompt": "a red ball", "answer": "the bear lives in the forest and sees the fox"}  # its long reply must not reach beyond what `near` leaves
+    found = exact_match(model, tokens, [short, long, near, wide], batch_size=4)
+    alone = [exact_match(model, tokens, [q]).rows[0]["reply"] for q in (short, near, wide)]
+    assert [row["reply"] for row in found.rows] == [alone[0], None, alone[1], alone[2]]
+    assert found.n == 3
+    nothing = exact_match(model, tokens, [long])
+    assert (nothing.n, nothing.low, nothing.high) == (0, 0.0, 1.0)
+
+
+def gpt2(place: Path) -> Path:
+    folder = tiny.folder(place / "tokenizer")
+    tokens = load(folder)
+    GPT2LMHeadModel(GPT2Config(vocab_size=len(tokens), n_positions=64, n_embd=32, n_layer=2, n_head=2)).save_pretrained(place / "gpt2")
+    tokens.save_pretrained(place / "gpt2")
+    return place / "gpt2"
 
 
 def test_questions_are_read_and_faults_named(tmp_path: Path) -> None:

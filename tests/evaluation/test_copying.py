@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from math import isnan
 from pathlib import Path
 
 import pytest
@@ -41,18 +43,18 @@ def parrot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     model, tokens = AutoModelForCausalLM.from_pretrained(folder), load(folder)
 
     def set_up(cut: float) -> None:
-        def replies(model: object, tokenizer: object, prompts: list[list[int]], room: int) -> list[str]:
+        def finished_replies(model: object, tokenizer: object, prompts: list[list[int]], rooms: list[int]) -> list[tuple[str, bool]]:
             said = [tokenizer.decode(p).split("SAY:")[1].split("</s>")[0] for p in prompts]
-            return [f" {text[: round(len(text) * cut)]} " for text in said]
+            return [(f" {text[: round(len(text) * cut)]} ", True) for text in said]
 
-        monkeypatch.setattr("workbench.evaluation.asking.replies", replies)
+        monkeypatch.setattr("workbench.evaluation.asking.finished_replies", finished_replies)
 
     return model, tokens, set_up
 
 
 def test_a_perfect_copy_scores_one_and_half_of_it_about_half(parrot) -> None:
     model, tokens, set_up = parrot
-    texts = ["the bear lives in the forest. the fox sees the bear. a red ball.", "who lives in the house? a red ball and a blue ball."]
+    texts = ["the bear lives. the fox sees the bear.", "who lives in it? a red ball and a blue ball."]
     set_up(1.0)
     whole = copied(model, tokens, texts, request="SAY:{text}", batch_size=3)
     assert (whole.sentences, whole.paragraphs, whole.characters, whole.n) == (1.0, 1.0, 1.0, 2)
@@ -61,6 +63,24 @@ def test_a_perfect_copy_scores_one_and_half_of_it_about_half(parrot) -> None:
     assert half.paragraphs == 0.0
     assert half.characters == pytest.approx(0.5, abs=0.05)
     assert 0.3 < half.sentences < 0.8
+
+
+def test_what_does_not_fit_is_not_asked_for_and_said(parrot, tmp_path: Path) -> None:
+    model, tokens, set_up = parrot
+    set_up(1.0)
+    long = f"a red ball. {'the bear lives in the forest ' * 20}."  # its first sentence fits
+    found = copied(model, tokens, ["the fox sees the bear.", long], request="SAY:{text}")
+    assert sorted((row["number"], row["kind"]) for row in found.rows) == [(0, "paragraph"), (0, "sentence"), (1, "sentence")]
+    assert (found.n, found.sentences, found.paragraphs) == (2, 1.0, 1.0)
+    nothing = copied(model, tokens, [long.partition(". ")[2]], request="SAY:{text}")
+    assert (nothing.n, nothing.rows) == (0, [])
+    assert isnan(nothing.sentences)
+    text = tmp_path / "text.jsonl"
+    text.write_text("\n".join(json.dumps({"text": f"{t} ball {n}."}) for n in range(60) for t in [long, "the fox sees the bear."]), encoding="utf-8")
+    card = wb.run(Evaluate(models=(model.name_or_path,), text=str(text), copies=8, documents=2, copy_request="SAY:{text}")).metrics
+    left = {row["measure"]: row["n"] for row in card["rows"]}
+    assert 8 >= left["copy_characters"] >= left["copy_sentences"] > left["copy_paragraphs"]
+    assert any("do not fit into its context" in note and "copy_paragraphs" in note for note in card["notes"])
 
 
 def test_what_cannot_be_asked_is_said(tmp_path: Path) -> None:

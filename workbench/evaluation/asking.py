@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ExactMatch:
-    """The share of right replies with its 95 % interval (Wilson's), and every reply."""
+    """The share of right replies with its 95 % interval (Wilson's), over the `n` questions that fit into the model's context (NaN where none does).
+
+    In `rows` each question has its `reply` and whether it is `right`: None, both, where it did not fit.
+    """
 
     score: float
     low: float
@@ -67,17 +70,24 @@ def exact_match(
     if not tokenizer.chat_template and any(item.get("messages") for item in items):
         raise WorkbenchError("This tokenizer has no chat template, so it cannot be asked in messages; use an instruct model or plain prompts.")
     asked = [render(tokenizer, i["messages"], True) if i.get("messages") else start_ids(tokenizer) + encode(tokenizer, i["prompt"]) for i in items]
-    rows: list[dict[str, Any]] = []
-    for start in range(0, len(items), batch_size):
-        part = items[start : start + batch_size]
-        room = max(len(encode(tokenizer, i["answer"])) for i in part) + 8
-        for item, reply in zip(part, replies(model, tokenizer, asked[start : start + batch_size], room), strict=True):
-            if not item.get("messages"):
-                reply = "\n".join(reply.split("\n")[: item["answer"].strip().count("\n") + 1])
-            rows.append({**item, "reply": reply.strip(), "right": reply.strip() == item["answer"].strip()})
-        tick(len(rows) / len(items))
-    right = sum(row["right"] for row in rows)
-    return ExactMatch(right / len(rows), *wilson(right, len(rows)), len(rows), rows)
+    rooms = [len(encode(tokenizer, i["answer"])) + 8 for i in items]
+    fit = [n for n in range(len(items)) if len(asked[n]) + rooms[n] <= reach(model)]
+    rows: list[dict[str, Any]] = [{**item, "reply": None, "right": None} for item in items]
+    for start in range(0, len(fit), batch_size):
+        part = fit[start : start + batch_size]
+        for n, (reply, _) in zip(part, finished_replies(model, tokenizer, [asked[n] for n in part], [rooms[n] for n in part]), strict=True):
+            wanted = items[n]["answer"].strip()
+            if not items[n].get("messages"):
+                reply = "\n".join(reply.split("\n")[: wanted.count("\n") + 1])
+            rows[n] |= {"reply": reply.strip(), "right": reply.strip() == wanted}
+        tick(min(start + batch_size, len(fit)) / len(fit))
+    right = sum(rows[n]["right"] for n in fit)
+    return ExactMatch(right / len(fit) if fit else math.nan, *wilson(right, len(fit)), len(fit), rows)
+
+
+def reach(model: PreTrainedModel) -> int:
+    """Tokens that a model reads at once, by its config; where it does not say, as many as one likes."""
+    return getattr(model.config.get_text_config(), "max_position_embeddings", 0) or 1 << 30
 
 
 def replies(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Sequence[int]], tokens: int) -> list[str]:
@@ -90,18 +100,22 @@ def finished_replies(
 ) -> list[tuple[str, bool]]:
     """Greedy continuations, each with whether the model ended it itself; `ends` are ids that end one beside those of the generation config.
 
-    `tokens`: the most that are generated, the same for all or one for each, so that what an answer is cut at does not hang on its neighbours.
+    `tokens`: the most that are generated, the same for all or one for each, so that what an answer is cut at does not hang on its neighbours. Each
+    prompt must fit into the context with what is generated for it.
     """
     import torch
 
-    length = max(map(len, prompts))
+    length, rooms = max(map(len, prompts)), [tokens] * len(prompts) if isinstance(tokens, int) else list(tokens)
+    if len(prompts) > 1 and length + max(rooms) > reach(model):  # each fits, but a long prompt not beside a long reply
+        half = len(prompts) // 2
+        parts = ((prompts[:half], rooms[:half]), (prompts[half:], rooms[half:]))
+        return [found for part in parts for found in finished_replies(model, tokenizer, *part, ends)]
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id or 0
     device = model.get_input_embeddings().weight.device
     ids = torch.tensor([[pad] * (length - len(p)) + list(p) for p in prompts], device=device)
     mask = torch.tensor([[0] * (length - len(p)) + [1] * len(p) for p in prompts], device=device)
     stated = model.generation_config.eos_token_id
     stops = sorted({*ends, *(stated if isinstance(stated, list) else [] if stated is None else [stated])})
-    rooms = [tokens] * len(prompts) if isinstance(tokens, int) else list(tokens)
     model.eval()
     with torch.inference_mode():
         out = model.generate(ids, attention_mask=mask, max_new_tokens=max(rooms), do_sample=False, pad_token_id=pad, eos_token_id=stops or None, use_cache=True)
@@ -111,7 +125,9 @@ def finished_replies(
 
 
 def wilson(right: float, n: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's interval of a share."""
+    """Wilson's interval of a share; of nothing, the whole range."""
+    if not n:
+        return 0.0, 1.0
     share, spread = right / n, z * z / n
     middle = (share + spread / 2) / (1 + spread)
     half = z * math.sqrt(share * (1 - share) / n + spread / (4 * n)) / (1 + spread)

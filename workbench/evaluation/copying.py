@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 REQUEST = "Repeat the following text word for word:\n{text}"
 WHOLE = 0.99  # matched characters / length from which on a paragraph counts as copied
+MORE = 8  # tokens that a reply may have beside what is wanted
 LONGEST = 1_000  # characters of a paragraph; the sentences beyond are left out
 
 
@@ -30,7 +31,8 @@ class Copied:
         sentences: mean of min(p/s, s/p), p tokens of the reply and s of the sentence, by the model's own tokenizer; it ignores what they say.
         paragraphs: share of paragraphs of which `WHOLE` of the characters came, in order.
         characters: mean share of a text's characters that came, in order, over sentences and paragraphs.
-        n: texts, each asked for as its first sentence and as a whole.
+        n: texts whose first sentence was asked for. What does not fit into the model's context, request and copy, is not asked for: most often a paragraph;
+            a mean over nothing is NaN.
     """
 
     sentences: float
@@ -48,32 +50,37 @@ def copied(
 
     Raises WorkbenchError if there is no text, no {text}, or no chat template to ask in.
     """
-    from ..training.copying import sentences
+    from ..training.copying import sentences as into_sentences
     from ..training.data import encode, render
-    from .asking import replies
+    from .asking import finished_replies, reach
 
-    parts = [found for text in texts if (found := sentences(text))]
+    parts = [found for text in texts if (found := into_sentences(text))]
     asked = [(n, *item) for n, each in enumerate(parts) for item in (("sentence", each[0][:LONGEST]), ("paragraph", paragraph(each)))]
     if not asked or "{text}" not in request:
         raise WorkbenchError("There is nothing to copy; give at least one text, and a request with {text} where it goes.")
     if not tokenizer.chat_template:
         raise WorkbenchError("This tokenizer has no chat template, so it cannot be asked to copy; use an instruct model.")
-    asked.sort(key=lambda item: len(item[2]))  # texts of about one length wait for one another least
+    prompts = [render(tokenizer, [{"role": "user", "content": request.replace("{text}", text)}], True) for *_, text in asked]
+    sizes = [len(encode(tokenizer, text)) for *_, text in asked]
+    left = [reach(model) - len(each) for each in prompts]
+    # Texts of about one length wait for one another least.
+    order = sorted((n for n in range(len(asked)) if sizes[n] + MORE <= left[n]), key=lambda n: len(asked[n][2]))
+    rooms = [min(2 * size + MORE, most) for size, most in zip(sizes, left, strict=True)]
     rows = []
-    for start in range(0, len(asked), batch_size):
-        part = asked[start : start + batch_size]
-        prompts = [render(tokenizer, [{"role": "user", "content": request.replace("{text}", text)}], True) for *_, text in part]
-        sizes = [len(encode(tokenizer, text)) for *_, text in part]
-        for (n, kind, text), size, reply in zip(part, sizes, replies(model, tokenizer, prompts, 2 * max(sizes) + 8), strict=True):
-            said = len(encode(tokenizer, reply.strip()))
+    for start in range(0, len(order), batch_size):
+        part = order[start : start + batch_size]
+        for n, (reply, _) in zip(part, finished_replies(model, tokenizer, [prompts[n] for n in part], [rooms[n] for n in part]), strict=True):
+            (number, kind, text), size, said = asked[n], sizes[n], len(encode(tokenizer, reply.strip()))
             length = min(said / size, size / said) if said else 0.0
-            rows.append({"number": n, "kind": kind, "text": text, "reply": reply.strip(), "length": length, "kept": kept(text, reply)})
-        tick(len(rows) / len(asked))
-    by_kind = {kind: [row for row in rows if row["kind"] == kind] for kind in ("sentence", "paragraph")}
-    return Copied(
-        float(np.mean([row["length"] for row in by_kind["sentence"]])), float(np.mean([row["kept"] >= WHOLE for row in by_kind["paragraph"]])),
-        float(np.mean([row["kept"] for row in rows])), len(by_kind["sentence"]), rows,
-    )  # fmt: skip
+            rows.append({"number": number, "kind": kind, "text": text, "reply": reply.strip(), "length": length, "kept": kept(text, reply)})
+        tick(len(rows) / len(order))
+    sentences, paragraphs = ([row for row in rows if row["kind"] == kind] for kind in ("sentence", "paragraph"))
+    means = (_mean([r["length"] for r in sentences]), _mean([r["kept"] >= WHOLE for r in paragraphs]), _mean([r["kept"] for r in rows]))
+    return Copied(*means, len(sentences), rows)
+
+
+def _mean(values: list[float]) -> float:
+    return float(np.mean(values)) if values else float("nan")
 
 
 def paragraph(sentences: Iterable[str]) -> str:

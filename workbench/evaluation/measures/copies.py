@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import isnan, nan
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -25,6 +26,7 @@ class Copies(Measure):
 
     kind: ClassVar[str] = "copy"
     given: ClassVar[bool] = True
+    version: ClassVar[int] = 2  # since what does not fit into the context is left out
     needs: ClassVar[tuple[str, ...]] = ("template",)
     columns: ClassVar[dict[str, Column]] = {
         "copy_sentences": Column("sentences copied", "more", "How near the reply's length in tokens comes to the sentence's; it ignores what is said."),
@@ -54,12 +56,14 @@ class Copies(Measure):
         from ..copying import copied
 
         found = copied(subject.model, subject.tokenizer, items, request=self.request, batch_size=subject.batch_size, tick=progress.at)
-        rows = sorted(found.rows, key=lambda row: (row["number"], row["kind"]))
-        paragraphs, sentences = rows[::2], rows[1::2]
-        characters = np.array([[p["kept"] + s["kept"], 2.0] for p, s in zip(paragraphs, sentences, strict=True)])
+        kinds = {kind: {row["number"]: row for row in found.rows if row["kind"] == kind} for kind in ("sentence", "paragraph")}
+        sentences, paragraphs = ([kinds[kind].get(n, {"length": nan, "kept": nan}) for n in range(len(items))] for kind in kinds)
+        both = np.array([[row["kept"] for row in rows] for rows in (sentences, paragraphs)])
+        asked = (~np.isnan(both)).sum(0)
         scores = [
             mean("copy_sentences", [row["length"] for row in sentences]),
-            mean("copy_paragraphs", [float(row["kept"] >= WHOLE) for row in paragraphs], "share"),
-            Score("copy_characters", characters, "ratio"),
+            mean("copy_paragraphs", [nan if isnan(row["kept"]) else float(row["kept"] >= WHOLE) for row in paragraphs], "share"),
+            Score("copy_characters", np.where(asked, [np.nansum(both, 0), asked], nan).T, "ratio"),
         ]
-        return Found(scores, examples=[{"question": row["text"], "wanted": row["text"], "reply": row["reply"], "score": row["kept"]} for row in sentences])
+        said = kinds["sentence"].values()
+        return Found(scores, examples=[{"question": row["text"], "wanted": row["text"], "reply": row["reply"], "score": row["kept"]} for row in said])

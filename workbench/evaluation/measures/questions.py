@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import nan
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
@@ -20,6 +21,7 @@ class Questions(Measure):
 
     kind: ClassVar[str] = "questions"
     given: ClassVar[bool] = True
+    version: ClassVar[int] = 2  # since what does not fit into the context is left out
     columns: ClassVar[dict[str, Column]] = {"exact_match": Column("questions answered", "more", "Share of questions whose greedy reply is just the answer.")}
     file: str = Field(description="A JSONL file of prompt or messages with answer, or demo:ru.")
     count: int = Field(200, ge=1, description="Questions at most.")
@@ -49,5 +51,7 @@ class Questions(Measure):
         examples = [
             {"question": row.get("prompt") or row["messages"][-1]["content"], "wanted": row["answer"], "reply": row["reply"], "score": float(row["right"])}
             for row in found.rows
+            if row["right"] is not None
         ]
-        return Found([mean("exact_match", [float(row["right"]) for row in found.rows], "share")], examples=examples)
+        right = [nan if row["right"] is None else float(row["right"]) for row in found.rows]
+        return Found([mean("exact_match", right, "share")], examples=examples)
