@@ -38,6 +38,14 @@ def number_format(dtype: str, device: torch.device) -> torch.dtype:
     return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[dtype]
 
 
+def multiplies_bf16() -> bool:
+    """Whether an x86 processor has instructions for bf16 (AVX-512 BF16, AMX), without which products are slow; of others it is not known: False."""
+    import torch
+
+    known = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return any(has() for has in known if has)
+
+
 def free_memory(device: str) -> int:
     """Bytes that can still be taken on a device; on a processor, within the limit of the container too."""
     import psutil

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import devices, refs
 from .checkpoint import Checkpoint
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 
 def open_model(reference: str | Path, device: str = "auto", dtype: str = "auto") -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
@@ -30,6 +30,13 @@ def open_model(reference: str | Path, device: str = "auto", dtype: str = "auto")
     with _without_bars():
         model = AutoModelForCausalLM.from_pretrained(place, dtype=devices.number_format(dtype, where), use_safetensors=True, trust_remote_code=False)
     return model.to(where).eval(), tokenizer
+
+
+def context_of(config: PretrainedConfig | Mapping[str, Any]) -> int:
+    """Tokens that a model reads at once, by its config or config.json; 2048 where it does not say."""
+    values = config if isinstance(config, Mapping) else config.to_dict()
+    values = values.get("text_config") or values
+    return int(next((values[name] for name in ("max_position_embeddings", "n_positions", "max_seq_len") if values.get(name)), 2048))
 
 
 @contextmanager

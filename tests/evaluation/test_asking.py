@@ -12,7 +12,8 @@ from transformers import AutoModelForCausalLM, GPT2Config, GPT2LMHeadModel
 import workbench as wb
 from workbench.errors import WorkbenchError
 from workbench.evaluation import Evaluate, exact_match, read_questions
-from workbench.evaluation.asking import reach, replies, wilson
+from workbench.evaluation.asking import replies, wilson
+from workbench.models import context_of
 from workbench.tokenizer import load
 from workbench.training.data import encode, render, start_ids
 
@@ -50,7 +51,7 @@ def test_a_question_that_does_not_fit_is_left_out_and_short_ones_are_as_before(t
     folder = tiny.folder(tmp_path / kind) if kind == "llama" else gpt2(tmp_path)
     model, tokens = AutoModelForCausalLM.from_pretrained(folder), load(folder)
     short, long = {"prompt": "the bear", "answer": "no"}, {"prompt": "the bear lives " * 60, "answer": "no"}
-    near = {"prompt": tokens.decode(encode(tokens, long["prompt"])[: reach(model) - 12]), "answer": "n"}
+    near = {"prompt": tokens.decode(encode(tokens, long["prompt"])[: context_of(model.config) - 12]), "answer": "n"}
     wide = {"prompt": "a red ball", "answer": "the bear lives in the forest and sees the fox"}  # its long reply must not reach beyond what `near` leaves
     found = exact_match(model, tokens, [short, long, near, wide], batch_size=4)
     alone = [exact_match(model, tokens, [q]).rows[0]["reply"] for q in (short, near, wide)]

@@ -49,7 +49,29 @@ def test_what_the_screening_computes_in_changes_nothing(monkeypatch: pytest.Monk
     rng = np.random.default_rng(0)
     anchors = rng.standard_normal((40, width)).repeat(50, axis=0) + 1e-4 * rng.standard_normal((2000, width))
     queries = np.concatenate([anchors[::100] + 1e-3 * rng.standard_normal((20, width)), rng.standard_normal((20, width))])
-    for find in (lambda: sparsemax(queries, anchors), lambda: sparsemax(queries, anchors, 0.1), lambda: nearest_k(queries, anchors, 7)):
+    alike(monkeypatch, queries, anchors)
+
+
+def test_what_rounding_to_bf16_can_do_at_worst_is_reckoned_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every factor lies beside the middle of two bf16 numbers, so that all products are off the same way: 0.016 apart, and in the wrong order."""
+    sizes = np.array([0.5, *[0.25] * 3, *[0.125] * 3, *[0.0625] * 3]) * (1 + 2**-8)
+    query = np.concatenate([sizes * (1 - 1e-6), sizes * (1 + 1e-6), [0, 0]])
+    signs, rest = np.repeat([1, -1, 0], [10, 10, 2]), np.sqrt(1 - query @ query)
+    anchors = np.stack([-query * signs, query * signs])
+    query[20] = anchors[1, 20] = anchors[0, 21] = rest
+    coarse = (torch.from_numpy(query).bfloat16() @ torch.from_numpy(anchors).bfloat16().T).float()
+    exact = anchors @ query
+    assert (exact[1] > exact[0]) != bool(coarse[1] > coarse[0])
+    alike(monkeypatch, query[None], anchors, most=1)
+
+
+def alike(monkeypatch: pytest.MonkeyPatch, queries: np.ndarray, anchors: np.ndarray, most: int = 7) -> None:
+    """The same is found, to the bit, whatever the screening computes in."""
+    ways = (
+        lambda: sparsemax(queries, anchors), lambda: sparsemax(queries, anchors, 0.1), lambda: sparsemax(queries, anchors, 0.001),
+        lambda: sparsemax(queries, anchors, most=most), lambda: nearest_k(queries, anchors, most),
+    )  # fmt: skip
+    for find in ways:
         found = []
         for kind in (torch.float64, torch.float32, torch.bfloat16):
             monkeypatch.setattr(similar, "coarse_kind", lambda kind=kind: kind)

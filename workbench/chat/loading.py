@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from .. import devices, refs
 from ..errors import WorkbenchError
+from ..models import context_of
 from . import pool, turns
 from .pool import Shared
 
@@ -77,7 +78,7 @@ class Chatter:
     @property
     def context(self) -> int:
         """Tokens that the model reads at most, prompt and reply together."""
-        return int(getattr(self.model.config.get_text_config(), "max_position_embeddings", None) or 2048)
+        return context_of(self.model.config)
 
     @cached_property
     def eos_ids(self) -> frozenset[int]:

@@ -62,6 +62,7 @@ def exact_match(
     `messages` are put into the tokenizer's chat template; a `prompt` is continued as it stands, and only as many lines of the
     continuation as the answer has are read. `tick` hears how far it is, 0 to 1. Raises WorkbenchError if there are no questions, or no template for `messages`.
     """
+    from ..models import context_of
     from ..training.data import encode, render, start_ids
 
     items = list(questions)
@@ -71,7 +72,7 @@ def exact_match(
         raise WorkbenchError("This tokenizer has no chat template, so it cannot be asked in messages; use an instruct model or plain prompts.")
     asked = [render(tokenizer, i["messages"], True) if i.get("messages") else start_ids(tokenizer) + encode(tokenizer, i["prompt"]) for i in items]
     rooms = [len(encode(tokenizer, i["answer"])) + 8 for i in items]
-    fit = [n for n in range(len(items)) if len(asked[n]) + rooms[n] <= reach(model)]
+    fit = [n for n in range(len(items)) if len(asked[n]) + rooms[n] <= context_of(model.config)]
     rows: list[dict[str, Any]] = [{**item, "reply": None, "right": None} for item in items]
     for start in range(0, len(fit), batch_size):
         part = fit[start : start + batch_size]
@@ -83,11 +84,6 @@ def exact_match(
         tick(min(start + batch_size, len(fit)) / len(fit))
     right = sum(rows[n]["right"] for n in fit)
     return ExactMatch(right / len(fit) if fit else math.nan, *wilson(right, len(fit)), len(fit), rows)
-
-
-def reach(model: PreTrainedModel) -> int:
-    """Tokens that a model reads at once, by its config; where it does not say, as many as one likes."""
-    return getattr(model.config.get_text_config(), "max_position_embeddings", 0) or 1 << 30
 
 
 def replies(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, prompts: Sequence[Sequence[int]], tokens: int) -> list[str]:
@@ -105,8 +101,10 @@ def finished_replies(
     """
     import torch
 
+    from ..models import context_of
+
     length, rooms = max(map(len, prompts)), [tokens] * len(prompts) if isinstance(tokens, int) else list(tokens)
-    if len(prompts) > 1 and length + max(rooms) > reach(model):  # each fits, but a long prompt not beside a long reply
+    if len(prompts) > 1 and length + max(rooms) > context_of(model.config):  # each fits, but a long prompt not beside a long reply
         half = len(prompts) // 2
         parts = ((prompts[:half], rooms[:half]), (prompts[half:], rooms[half:]))
         return [found for part in parts for found in finished_replies(model, tokenizer, *part, ends)]

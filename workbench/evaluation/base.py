@@ -85,10 +85,9 @@ class Subject:
     def context(self) -> int:
         """Tokens that it can read at once, by its config."""
         from ..checkpoint import Checkpoint
+        from ..models import context_of
 
-        config = Checkpoint.open(refs.locate(self.reference)).config
-        text = config.get("text_config") or config
-        return int(text.get("max_position_embeddings") or text.get("n_positions") or text.get("max_seq_len") or 2048)
+        return context_of(Checkpoint.open(refs.locate(self.reference)).config)
 
 
 class AnyMeasure(Protocol):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import WorkbenchError
+from ..models import context_of
 
 if TYPE_CHECKING:
     import torch
@@ -99,7 +100,7 @@ def by_document(
 
 def room(model: PreTrainedModel, context: int | None = None, stride: int | None = None) -> tuple[int, int]:
     """The window and its stride in tokens. Raises WorkbenchError where they do not fit each other."""
-    most = getattr(model.config.get_text_config(), "max_position_embeddings", 0) or LONGEST
+    most = context_of(model.config)
     if context and context > most:
         raise WorkbenchError(f"context={context} is more than the {most} tokens that this model reads; give at most {most}, or 0.")
     context = context or min(most, LONGEST)

@@ -31,14 +31,15 @@ class Copied:
         sentences: mean of min(p/s, s/p), p tokens of the reply and s of the sentence, by the model's own tokenizer; it ignores what they say.
         paragraphs: share of paragraphs of which `WHOLE` of the characters came, in order.
         characters: mean share of a text's characters that came, in order, over sentences and paragraphs.
-        n: texts whose first sentence was asked for. What does not fit into the model's context, request and copy, is not asked for: most often a paragraph;
-            a mean over nothing is NaN.
+        n, whole: how many first sentences and how many paragraphs were asked for. What does not fit into the model's context, request and copy, is not,
+            most often a paragraph; a mean over nothing is NaN.
     """
 
     sentences: float
     paragraphs: float
     characters: float
     n: int
+    whole: int
     rows: list[dict[str, Any]] = field(default_factory=list, repr=False)
 
 
@@ -50,9 +51,10 @@ def copied(
 
     Raises WorkbenchError if there is no text, no {text}, or no chat template to ask in.
     """
+    from ..models import context_of
     from ..training.copying import sentences as into_sentences
     from ..training.data import encode, render
-    from .asking import finished_replies, reach
+    from .asking import finished_replies
 
     parts = [found for text in texts if (found := into_sentences(text))]
     asked = [(n, *item) for n, each in enumerate(parts) for item in (("sentence", each[0][:LONGEST]), ("paragraph", paragraph(each)))]
@@ -62,7 +64,7 @@ def copied(
         raise WorkbenchError("This tokenizer has no chat template, so it cannot be asked to copy; use an instruct model.")
     prompts = [render(tokenizer, [{"role": "user", "content": request.replace("{text}", text)}], True) for *_, text in asked]
     sizes = [len(encode(tokenizer, text)) for *_, text in asked]
-    left = [reach(model) - len(each) for each in prompts]
+    left = [context_of(model.config) - len(each) for each in prompts]
     # Texts of about one length wait for one another least.
     order = sorted((n for n in range(len(asked)) if sizes[n] + MORE <= left[n]), key=lambda n: len(asked[n][2]))
     rooms = [min(2 * size + MORE, most) for size, most in zip(sizes, left, strict=True)]
@@ -76,7 +78,7 @@ def copied(
         tick(len(rows) / len(order))
     sentences, paragraphs = ([row for row in rows if row["kind"] == kind] for kind in ("sentence", "paragraph"))
     means = (_mean([r["length"] for r in sentences]), _mean([r["kept"] >= WHOLE for r in paragraphs]), _mean([r["kept"] for r in rows]))
-    return Copied(*means, len(sentences), rows)
+    return Copied(*means, len(sentences), len(paragraphs), rows)
 
 
 def _mean(values: list[float]) -> float:

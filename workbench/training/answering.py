@@ -42,13 +42,14 @@ def self_answers(
     ("prompt"), a script's name, or "any". In the file `keep` the answers are kept as they come; where it holds some, only the others are asked for.
     """
     from ..evaluation.asking import finished_replies
+    from ..models import context_of
     from .conversations import end_ids
     from .data import render
 
     progress = progress or Progress()
     asked = [opening(messages) for messages in prompts]
     ids = [render(tokenizer, messages, True) for messages in asked]
-    room = getattr(model.config.get_text_config(), "max_position_embeddings", 0) or 1 << 30
+    room = context_of(model.config)
     order = sorted((n for n in range(len(ids)) if len(ids[n]) + tokens <= room), key=lambda n: len(ids[n]))
     said: dict[int, tuple[str, bool]] = {}
     batches = Batches(keep, (ids, tokens, batch_size))

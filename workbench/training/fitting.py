@@ -97,14 +97,14 @@ def fit(
     from .trainer import Report, trainer
 
     progress = progress or Progress()
-    with suppress(UnknownShape):
-        of_model(model, settings, blocks).check()
     last = resuming.last(work)
     settings = replace(settings, dtype=_format(settings, resuming.record(last)["settings"]["dtype"] if last else ""))
+    with suppress(UnknownShape):
+        of_model(model, settings, blocks).check()
     report = Report(settings, progress, model, every, hook, work)
     if last:
         report.go_on(resuming.record(last))
-        progress.note(f"Going on from step {report.step}.")
+        progress.note(f"Going on from step {report.step}, in {settings.dtype}.")
     training, use_cache, forward = model.training, getattr(model.config, "use_cache", None), vars(model).get("forward")
     hook = _as_it_is(model, forward, hook) if hook else None
     try:

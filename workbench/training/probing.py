@@ -36,9 +36,8 @@ def bf16_pays() -> bool:
     """
     import torch
 
-    known = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
     x86 = torch.backends.cpu.get_cpu_capability().startswith(("AVX", "DEFAULT"))
-    if x86 and not any(check() for check in known if check):
+    if x86 and not devices.multiplies_bf16():
         return False
     return seconds("fp32") > MARGIN * seconds("bf16")
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .. import devices
 from .threads import spread
 
 if TYPE_CHECKING:
@@ -109,14 +110,16 @@ def _cosines(queries: np.ndarray, anchors: np.ndarray, least: Callable[[torch.Te
     import torch
 
     exact, kind = torch.from_numpy(unit(anchors)), coarse_kind()
-    coarse = exact.to(kind).T
-    # Twice what a sum of so many products in fp32 can be off by, of factors of length 1 that are rounded; bf16 rounds the sum, too.
-    slack = 2 * ((exact.shape[1] + 4) * 2.0**-24 + (3.01 * 2.0**-9 if kind == torch.bfloat16 else 0))
+    coarse, lost = _rounded(exact, kind)
+    unit_of = torch.finfo(kind).eps / 2  # by this share a number is rounded at most
     _sparse_is_no_news()
 
     def look(start: int) -> Found:
         mine = torch.from_numpy(unit(queries[start : start + size]))
-        cosines = (mine.to(kind) @ coarse).float()
+        rough, also_lost = _rounded(mine, kind)
+        cosines = (rough @ coarse.T).float()
+        # Twice what one can be off by: both vectors are rounded (Cauchy and Schwarz), their products are summed in fp32, and the sum is rounded.
+        slack = 2 * (also_lost + (1 + unit_of) * lost + 1.01 * unit_of + (exact.shape[1] + 4) * 2.0**-24)
         return _in_order(mine, exact, (cosines >= (least(cosines) - slack - 3 / ROUND).float()[:, None]).numpy())
 
     size = int(np.clip(AT_ONCE // max(len(anchors), 1), 16, 1024))
@@ -125,11 +128,18 @@ def _cosines(queries: np.ndarray, anchors: np.ndarray, least: Callable[[torch.Te
 
 @cache
 def coarse_kind() -> torch.dtype:
-    """bf16 where the processor has instructions for it, by which a product takes half the time; elsewhere it is emulated."""
+    """bf16 where the processor is known to have instructions for it, with which a product takes half the time; else fp32."""
     import torch
 
-    known = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-    return torch.bfloat16 if any(has() for has in known if has) else torch.float32
+    return torch.bfloat16 if devices.multiplies_bf16() else torch.float32
+
+
+def _rounded(rows: torch.Tensor, kind: torch.dtype) -> tuple[torch.Tensor, float]:
+    """Rows in a number format, and how long the longest difference to it is."""
+    import torch
+
+    coarse = rows.to(kind)
+    return coarse, float(torch.linalg.vector_norm(coarse.double() - rows, dim=1).max()) if len(rows) else 0.0
 
 
 def _sparse_is_no_news() -> None:

@@ -157,7 +157,7 @@ class Filling(Method):
             draw = Draw("std", task.seed, {int(i): repr(task.target.identity(int(i))).encode() for i in open_rows})
         report = {"filled": len(np.intersect1d(task.new, filled)), "fallback": len(open_rows)} | (report or {})
         if 2 * len(open_rows) > len(task.new):
-            how = "drawn at random" if self.fallback == "random" else "made of their pieces"
+            how = "drawn at random" if draw else "made of their pieces"
             said = f"Nothing is known of {len(open_rows):,} of {len(task.new):,} new tokens, which were {how}; are vectors or donor of the tokens' language?"
             report["warnings"] = [said, *report.get("warnings", [])]
         return Blend(**start, mix=mix, output_mix=output_mix, draw=draw, report=report, **parts)

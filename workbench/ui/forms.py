@@ -53,10 +53,13 @@ class Form:
 
     @property
     def edits(self) -> list[Any]:
-        """The events after which the form holds something else. A choice of variants may be set by the page, and only `change` tells of that;
-        a text box tells of keys alone while it is written in, so what was pasted with the mouse is told when it is left."""
-        told = [f.component.change if _is_tag(f.knob) else f.component.input for f in self.fields]
-        return told + [f.component.blur for f in self.fields if isinstance(f.component, gr.Textbox)]
+        """The events after which the form holds something else. A choice of variants may be set by the page, and only `change` tells of that."""
+        return [f.component.change if _is_tag(f.knob) else f.component.input for f in self.fields] + self.left
+
+    @property
+    def left(self) -> list[Any]:
+        """Text boxes that are left: while one is written in it tells of letters alone, and not of what is pasted or deleted."""
+        return [f.component.blur for f in self.fields if isinstance(f.component, gr.Textbox)]
 
     @property
     def followers(self) -> list[Field]:

@@ -15,13 +15,15 @@ Offer = tuple[list[tuple[str, str]], Sequence[str | None]]
 TAKE = """(offers, ...held) => JSON.parse(offers).map(([before, now], n) => !held[n] || held[n] === before ? now || held[n] : held[n])"""
 
 
-def offer(shell: Shell, dropdowns: Sequence[gr.Dropdown], look: Callable[[], Offer]) -> None:
-    """Whenever artefacts or the journey change, list the choices that `look` finds and take its value for each dropdown, unless the user has set another."""
+def offer(shell: Shell, dropdowns: Sequence[gr.Dropdown], look: Callable[[], Offer], follow: bool = True) -> None:
+    """Whenever artefacts or the journey change, list the choices that `look` finds, and take its value for each dropdown that is empty or, with `follow`, still
+    holds the value before."""
     before, told = gr.State([None] * len(dropdowns)), gr.Textbox(visible="hidden")
 
     def renew(before: list[str | None]) -> list[object]:
         listed, wanted = look()
-        return [list(wanted), json.dumps(list(zip(before, wanted, strict=True))), *[gr.update(choices=listed)] * len(dropdowns)]
+        offers = [(old if follow else None, new) for old, new in zip(before, wanted, strict=True)]
+        return [[new or old for old, new in offers], json.dumps(offers), *[gr.update(choices=listed)] * len(dropdowns)]
 
     renewed = shell.world.change(renew, before, [before, told, *dropdowns], **shell.quiet)
     renewed.success(None, [told, *dropdowns], list(dropdowns), js=TAKE, **shell.quiet)

@@ -13,7 +13,7 @@ from ...progress import Progress
 from ...specs import TextRef
 from ..base import Column, Found, Measure, Sides, Subject, before
 from ..copying import REQUEST, WHOLE
-from ..scoring import Score, mean
+from ..scoring import mean
 
 if TYPE_CHECKING:
     from ..steps import Evaluate
@@ -59,11 +59,10 @@ class Copies(Measure):
         kinds = {kind: {row["number"]: row for row in found.rows if row["kind"] == kind} for kind in ("sentence", "paragraph")}
         sentences, paragraphs = ([kinds[kind].get(n, {"length": nan, "kept": nan}) for n in range(len(items))] for kind in kinds)
         both = np.array([[row["kept"] for row in rows] for rows in (sentences, paragraphs)])
-        asked = (~np.isnan(both)).sum(0)
         scores = [
             mean("copy_sentences", [row["length"] for row in sentences]),
             mean("copy_paragraphs", [nan if isnan(row["kept"]) else float(row["kept"] >= WHOLE) for row in paragraphs], "share"),
-            Score("copy_characters", np.where(asked, [np.nansum(both, 0), asked], nan).T, "ratio"),
+            mean("copy_characters", both.mean(0)),  # of texts that were asked for in both ways, so that models are set against each other on the same
         ]
         said = kinds["sentence"].values()
         return Found(scores, examples=[{"question": row["text"], "wanted": row["text"], "reply": row["reply"], "score": row["kept"]} for row in said])

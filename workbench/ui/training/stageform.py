@@ -49,7 +49,7 @@ class StageForm(Form):
     @property
     def edits(self) -> list[Any]:
         held = [f.component for f in self.fields if f.knob.name not in ("stage", "preset", "model")]
-        return [self.settled.change, self.component("model").change, *(c.input for c in held)]
+        return [self.settled.change, self.component("model").change, *(c.input for c in held), *self.left]
 
     def read(self, *values: Any, **fixed: Any) -> Step:
         """The step of the chosen stage, with its own knobs. The preset has set them already, and is none of them."""

@@ -80,7 +80,7 @@ def build(shell: Shell) -> None:
     parts = [said, code, chart, second, *table.parts, *others.parts, *near.parts]
     gr.on([ask.click, token.select], guarded(explain), [model, token], parts, show_progress="minimal", show_progress_on=said, api_visibility="private")
     model.change(guarded(tokens), model, token, **shell.quiet)
-    offer(shell, [model], newest)
+    offer(shell, [model], newest, follow=False)  # a token and its explanation belong to the model that is chosen
 
 
 def transferred() -> list[tuple[str, str]]:
