@@ -73,7 +73,7 @@ def test_a_job_that_is_stopped_and_then_killed_goes_on_to_the_same_weights(align
         file.write('{"kind": "met')  # what a kill can leave
 
     assert jobs.resume(job.id).wait(120).state == "done", job.error
-    assert [e["message"] for e in job.events() if e["kind"] == "note"] == [f"Going on from step {stopped}.", f"Going on from step {killed}."]
+    assert [e["message"] for e in job.events() if e["kind"] == "note"] == [f"Going on from step {at}, in fp32." for at in (stopped, killed)]
     assert same_weights(job.result["id"], wb.run(align).id)
     assert not (job.path / "work").exists()
     with pytest.raises(WorkbenchError, match="has done its work; submit the step again"):

@@ -63,7 +63,7 @@ def test_a_stop_keeps_a_checkpoint_from_which_it_goes_on(tmp_path: Path) -> None
     model, notes = fresh(tmp_path / "model"), []
     assert fit(model, counting(), settings, Progress(notes.append), work=tmp_path / "work").ended == "steps"
     assert same(whole, state(model))
-    assert [e.message for e in notes if e.kind == "note"] == [f"Going on from step {first.steps}."]
+    assert [e.message for e in notes if e.kind == "note"] == [f"Going on from step {first.steps}, in fp32."]
 
 
 def test_one_that_was_killed_after_its_last_step_is_not_trained_further(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_a_stage_goes_on_as_if_it_had_not_been_cut_off(tmp_path: Path, given: di
         wb.run(step, Progress(cut, work=work))
     notes: list[Event] = []
     again = wb.run(step, Progress(notes.append, work=work))
-    assert [e.message for e in notes if e.kind == "note"] == ["Going on from step 4."]
+    assert [e.message for e in notes if e.kind == "note"] == ["Going on from step 4, in fp32."]
     assert again.manifest["content_hash"] == whole.manifest["content_hash"]
     assert again.metrics["bits_per_byte"] == whole.metrics["bits_per_byte"]
     assert again.metrics["loss"] == whole.metrics["loss"]
