@@ -189,8 +189,10 @@ def numbers(measured: Measured | Sequence[Row], what: str = "translations") -> g
         raise WorkbenchError(f"The measurement ranked no {what}; give it a dictionary, or two spaces that share tokens.")
     figure.update_layout(barmode="group", showlegend=True)
     figure.update_yaxes(rangemode="tozero")
-    by = ", by CSLS" if len(pairs) > 1 else ""
-    return _frame(figure, f"{what.capitalize()} found again{by} (n = {n:,})", height=270).update_layout(margin_t=72)
+    by = "by CSLS, " if len(pairs) > 1 else ""
+    # Two lines, and the names below: the place beside a picture is narrow, and names of models are long.
+    made = _frame(figure, f"{what.capitalize()} found again<br>{by}n = {n:,}", height=270 + 20 * len(figure.data))
+    return made.update_layout(legend={"orientation": "h", "y": -0.15, "yanchor": "top", "x": 0, "xanchor": "left"}, margin_b=40 + 20 * len(figure.data))
 
 
 def way(stages: Sequence[Mapping[str, Any]], token: str = "") -> go.Figure:
