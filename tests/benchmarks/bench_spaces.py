@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from .bench_lep import Private
 from .timing import paired, seconds
 
 PARTS = ("picture", "neighbours", "retrieval", "page")
@@ -64,7 +64,7 @@ def first_picture(path: Path, k: int = 2) -> np.ndarray:
 
 
 def peak(work: str, *arguments: object) -> float:
-    """MB that a function of this file takes at most, in a process of its own, above what it has after its imports."""
+    """MB of private memory that a function of this file takes at most, in a process of its own, above what it has after its imports."""
     code = f"from tests.benchmarks import bench_spaces as b; b.report(b.{work}, *{arguments!r})"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     return float(done.stdout.strip().splitlines()[-1])
@@ -79,9 +79,11 @@ def report(work: Any, *arguments: Any) -> None:
     import workbench.spaces.retrieving  # noqa: F401
 
     _ = sklearn.utils.extmath.randomized_svd
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    watch = Private()
+    watch.start()
     work(*(Path(a) if isinstance(a, str) else a for a in arguments))
-    print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1e3)
+    watch.over.set()
+    print((watch.peak - watch.start_at) / 1e6)
 
 
 def picture(folder: Path, rounds: int) -> dict[str, Any]:

@@ -98,6 +98,7 @@ def stacked(
             how_said = "as it is" if alignment.how == "none" else f"by {alignment.how}"
             said.append(f"{space.name} {how_said} ({alignment.anchors:,} {anchors.kind})")
         for first in range(0, len(mine), CHUNK):
-            part = space.vectors(mine[first : first + CHUNK])
-            place[first : first + len(part)] = part if alignment is None else alignment.apply(part)
+            part = space.vectors(mine[first : first + CHUNK], place[first : first + CHUNK])
+            if alignment is not None:
+                part[:] = alignment.apply(part)
     return rows, said

@@ -57,11 +57,15 @@ class Space:
         """Rows that tokens have; padding is left out."""
         return min(self.tokens.size, len(self.rows))
 
-    def vectors(self, ids: Sequence[int] | np.ndarray) -> np.ndarray:
-        """(n, d) fp32, a copy."""
+    def vectors(self, ids: Sequence[int] | np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+        """(n, d) fp32, a copy; or into `out`, of that shape."""
         import torch
 
-        return self.rows[torch.from_numpy(np.array(ids, dtype=np.int64))].float().numpy()
+        ids = np.array(ids, dtype=np.int64)
+        out = np.empty((len(ids), self.width), dtype=np.float32) if out is None else out
+        side_by_side = len(ids) > 0 and bool((np.diff(ids) == 1).all())  # a slice is read and made fp32 in one go, with no copy between
+        torch.from_numpy(out).copy_(self.rows[ids[0] : ids[0] + len(ids)] if side_by_side else self.rows[torch.from_numpy(ids)])
+        return out
 
     def blocks(self, size: int = BLOCK) -> Iterator[tuple[int, torch.Tensor]]:
         """(first id, (b, d) fp32) over all tokens."""

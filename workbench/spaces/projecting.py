@@ -11,6 +11,7 @@ from ..errors import WorkbenchError
 from ..progress import Progress
 
 Method = Literal["pca", "umap", "aligned-umap", "axis"]
+CHUNK = 1024  # rows
 COMPONENTS = 50  # that UMAP and clusters look at
 ALIGNED_MOST = 5_000  # points a space: aligned UMAP takes minutes beyond
 
@@ -26,11 +27,13 @@ def pca(rows: np.ndarray, k: int = 2, seed: int = 0, overwrite: bool = False) ->
     if len(rows) < 2:
         raise WorkbenchError("A single token cannot be laid out; choose at least three.")
     rows = np.asarray(rows, dtype=np.float32)
-    middle = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
+    chunks = [slice(first, first + CHUNK) for first in range(0, len(rows), CHUNK)]
+    # Sums within a chunk by BLAS in fp32, over chunks in fp64: numpy's own in fp64 take as long as the decomposition.
+    middle = (sum((np.ones(len(rows[c]), np.float32) @ rows[c]).astype(np.float64) for c in chunks) / len(rows)).astype(np.float32)
     if not np.isfinite(middle).all():
         raise WorkbenchError("A chosen vector holds NaN or infinity; leave that token out.")
     rows = np.subtract(rows, middle, out=rows if overwrite and rows.flags.writeable else None)
-    total = float(np.einsum("nd,nd->", rows, rows, dtype=np.float64, optimize=False))
+    total = sum(float(np.vdot(rows[c], rows[c])) for c in chunks)
     if not total > 0 or total < 1e-12 * len(rows) * float(np.square(middle, dtype=np.float64).sum()):
         raise WorkbenchError("The chosen vectors are all alike, so there is nothing to lay out; choose other tokens.")
     u, s, _ = randomized_svd(rows, min(k, *rows.shape), random_state=seed)

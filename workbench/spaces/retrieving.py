@@ -94,7 +94,8 @@ def retrieve(
     q, p = unit(queries), unit(pool)
     pairs = [(n, int(place)) for n, places in enumerate(answers) for place in places]
     owner, place = (np.array(side, dtype=np.int64) for side in zip(*pairs, strict=True))
-    cosine = np.einsum("nd,nd->n", q[owner], p[place])
+    parts = [slice(first, first + QUERIES) for first in range(0, len(owner), QUERIES)]
+    cosine = np.concatenate([np.einsum("nd,nd->n", q[owner[part]], p[place[part]]) for part in parts])
     k = min(NEAREST, len(pool))
     (row_values, row_places), (column_values, column_places) = ranking.room(len(q), k), ranking.room(len(p), min(NEAREST, len(q)))
     least, counts = np.full(len(p), ranking.NONE, dtype=np.float32), np.zeros(len(q), dtype=np.int64)
@@ -157,9 +158,10 @@ def _products(
 
 def unit(rows: np.ndarray) -> np.ndarray:
     """Rows of length one in fp32; a zero row stays zero."""
-    rows = np.ascontiguousarray(rows, dtype=np.float32)
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, lengths, out=np.zeros_like(rows), where=lengths > 0)
+    import torch
+
+    rows = torch.from_numpy(np.ascontiguousarray(rows, dtype=np.float32))
+    return torch.nn.functional.normalize(rows, dim=1, eps=torch.finfo(torch.float32).tiny).numpy()
 
 
 def rates(rank: np.ndarray) -> dict[str, np.ndarray]:
