@@ -154,6 +154,7 @@ def page(folder: Path) -> dict[str, Any]:
         tab.wait_for_function("document.querySelector('.space-plot')?.dataset.seconds")
         drawn = float(tab.locator(".space-plot").get_attribute("data-seconds"))
         tab.wait_for_timeout(3_000)
+        tab.locator(".space-plot .nsewdrag").first.scroll_into_view_if_needed()  # the mouse reaches what is in the window
         box = tab.locator(".space-plot .nsewdrag").first.bounding_box()
         x, y, w, h = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, box["width"], box["height"]
         tab.mouse.move(x - w / 14, y - h / 14)
