@@ -11,7 +11,7 @@ from typing import Any
 import tiny
 
 SMALL = {
-    "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 512,
+    "hidden_size": 16, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 8192,
 }  # fmt: skip
 # hub id → (model class, config class, tied, kind of tokenizer, chat template)
 MODELS = {
