@@ -151,11 +151,11 @@ class _Growing:
         if isinstance(told, BaseException):
             raise told
         self.waited = told.waited
-        if told.choice is None:
+        self.choices += told.choices
+        if told.token is None:
             return False
         self.first = self.first or time.perf_counter() - self.started - self.waited
-        self.choices.append(told.choice)
-        self.ids.append(told.choice.id)
+        self.ids.append(told.token)
         return True
 
     def ended(self, options: Sampling, stopped: bool) -> str:
