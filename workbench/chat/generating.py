@@ -30,16 +30,12 @@ if TYPE_CHECKING:
     from .replying import Sampling
 
 
-TOGETHER = 16  # tokens whose probabilities are taken at once: one by one they cost a small model a tenth of its time
-
-
 @dataclass(frozen=True)
 class Told:
-    """A token of the reply, or None at its end; `waited`: seconds so far in which others had their turn; `choices`: of the tokens so far, those new here."""
+    """A token of the reply, or None at its end; `waited`: seconds so far in which others had their turn."""
 
-    token: int | None
+    choice: Choice | None
     waited: float
-    choices: tuple[Choice, ...] = ()
 
 
 class Watch(LogitsProcessor):
@@ -47,8 +43,7 @@ class Watch(LogitsProcessor):
 
     def __init__(self, name: str, prompt: int) -> None:
         self.name, self.prompt = name, prompt
-        self.scores: list[torch.Tensor] = []
-        self.tokens: list[int] = []
+        self.scores: torch.Tensor | None = None
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         if scores.isnan().any():
@@ -56,23 +51,15 @@ class Watch(LogitsProcessor):
                 f"{self.name} gives no numbers (NaN) at token {input_ids.shape[1] - self.prompt + 1} of its reply; its weights are damaged, or too large for "
                 "the number format: try fp32, or another checkpoint."
             )
-        self.scores.append(scores[0])
+        self.scores = scores
         return scores
 
-    def choices(self, token: int) -> tuple[Choice, ...]:
-        """What is known of the last tokens once `TOGETHER` of them were chosen, `token` the newest; before, nothing."""
-        self.tokens.append(token)
-        return self.left() if len(self.tokens) == TOGETHER else ()
-
-    def left(self) -> tuple[Choice, ...]:
-        """Each token that was chosen since, its probability, and the likeliest ones."""
-        if not self.tokens:
-            return ()
-        sure = torch.stack(self.scores[: len(self.tokens)]).float().log_softmax(-1).clamp(min=-1e4)  # a forbidden token is at minus infinity, which no JSON has
-        best, mine = sure.topk(min(ALTERNATIVES, sure.shape[1])), sure.gather(1, torch.tensor(self.tokens, device=sure.device)[:, None])[:, 0]
-        parts = zip(self.tokens, mine.tolist(), best.indices.tolist(), best.values.tolist(), strict=True)
-        self.scores, self.tokens = [], []
-        return tuple(Choice(token, log, tuple(zip(ids, logs, strict=True))) for token, log, ids, logs in parts)
+    def choice(self, token: int) -> Choice:
+        """The token that was chosen, its probability, and the likeliest ones."""
+        sure = self.scores[0].float().log_softmax(-1)
+        best = sure.topk(min(ALTERNATIVES, len(sure)))
+        logs = torch.cat([sure[token : token + 1], best.values]).clamp(min=-1e4).tolist()  # a forbidden token is at minus infinity, which no JSON has
+        return Choice(token, logs[0], tuple(zip(best.indices.tolist(), logs[1:], strict=True)))
 
 
 class Into(BaseStreamer):
@@ -84,7 +71,7 @@ class Into(BaseStreamer):
     def put(self, value: torch.Tensor) -> None:
         if not self.prompt:
             for token in value.flatten().tolist():
-                self.tokens.put(Told(token, self.turn.waited, self.watch.choices(token)))
+                self.tokens.put(Told(self.watch.choice(token), self.turn.waited))
         self.prompt = False
 
     def end(self) -> None:
@@ -124,15 +111,15 @@ def generate(chatter: Chatter, ids: list[int], options: Sampling, stop: Callable
         return
     try:
         with chatter.use:
-            left = _generate(chatter, ids, options, stop, tokens, turn)
-        tokens.put(Told(None, turn.waited, left))
+            _generate(chatter, ids, options, stop, tokens, turn)
+        tokens.put(Told(None, turn.waited))
     except BaseException as error:  # whatever it is, the reader of the queue raises it
         tokens.put(error)
     finally:
         turn.leave()
 
 
-def _generate(chatter: Chatter, ids: list[int], options: Sampling, stop: Callable[[], bool], tokens: queue.Queue, turn: Turn) -> tuple[Choice, ...]:
+def _generate(chatter: Chatter, ids: list[int], options: Sampling, stop: Callable[[], bool], tokens: queue.Queue, turn: Turn) -> None:
     prompt = torch.tensor([ids], device=chatter.model.device)
     pad = chatter.tokenizer.pad_token_id
     watch = Watch(chatter.name, len(ids))
@@ -142,7 +129,6 @@ def _generate(chatter: Chatter, ids: list[int], options: Sampling, stop: Callabl
             streamer=Into(tokens, watch, turn), stopping_criteria=StoppingCriteriaList([AfterToken(turn, stop)]),
             logits_processor=LogitsProcessorList([watch, *sampling(options)]), pad_token_id=pad if pad is not None else min(chatter.eos_ids, default=0),
         )  # fmt: skip
-        return watch.left()
 
 
 def sampling(options: Sampling) -> LogitsProcessorList:

@@ -151,11 +151,11 @@ class _Growing:
         if isinstance(told, BaseException):
             raise told
         self.waited = told.waited
-        self.choices += told.choices
-        if told.token is None:
+        if told.choice is None:
             return False
         self.first = self.first or time.perf_counter() - self.started - self.waited
-        self.ids.append(told.token)
+        self.choices.append(told.choice)
+        self.ids.append(told.choice.id)
         return True
 
     def ended(self, options: Sampling, stopped: bool) -> str:
