@@ -16,11 +16,6 @@ REAL = os.environ.get("WORKBENCH_REAL_DATA")
 _connect = socket.socket.connect
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One more than cores: tests in the browser wait for it and for jobs a third of their time."""
-    return (os.cpu_count() or 1) + 1
-
-
 @pytest.fixture(autouse=True)
 def _home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path_factory.mktemp("home")
