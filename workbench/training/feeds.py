@@ -57,7 +57,7 @@ class Data:
 def text_feed(tokenizer: PreTrainedTokenizerFast, text: Iterable[str], number: int, seed: int, share: float = 1.0, references: Sequence[str] = ()) -> Feed:
     """Running text; `number` tells its order from that of the others. `references`: what the text was opened from, to keep it encoded."""
     encoded = Encoded(text, partial(plain, tokenizer), False, key_of(references, seed, tokenizer))
-    return Feed(repr(text), lambda epoch: encoded.documents(f"{seed}:{number}:{epoch}"), share)
+    return Feed(_named(text), lambda epoch: encoded.documents(f"{seed}:{number}:{epoch}"), share)
 
 
 def pairs_feed(tokenizer: PreTrainedTokenizerFast, pairs: Any, template: str, seed: int, share: float = 1.0) -> Feed:
@@ -75,7 +75,12 @@ def pairs_feed(tokenizer: PreTrainedTokenizerFast, pairs: Any, template: str, se
             ids = [*start_ids(tokenizer), *encode(tokenizer, paired(template, *(sides if rng.random() < 0.5 else sides[::-1]))), tokenizer.eos_token_id]
             yield Document(ids, list(ids))
 
-    return Feed(repr(pairs.train), read, share)
+    return Feed(_named(pairs.train), read, share)
+
+
+def _named(source: Any) -> str:
+    """What a source is called in an error; a list in a notebook has no name."""
+    return getattr(source, "name", "What was given")
 
 
 def paired(template: str, first: tuple[str, str], second: tuple[str, str]) -> str:
@@ -98,7 +103,7 @@ def chats_feed(
                 yield None
 
     encoded = Encoded(conversations, encode, True, key_of(references, seed, tokenizer, chat=True))
-    return Feed(repr(conversations), lambda epoch: (d for d in encoded.documents(f"{seed}:{name}:{epoch}") if teaches(d, block)), share)
+    return Feed(_named(conversations), lambda epoch: (d for d in encoded.documents(f"{seed}:{name}:{epoch}") if teaches(d, block)), share)
 
 
 def teaches(document: Document, block: int) -> bool:
