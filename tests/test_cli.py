@@ -165,7 +165,7 @@ def test_a_figure_beside_the_numbers(capsys, tmp_path) -> None:
 @pytest.mark.skipif(not CHROMIUM, reason="no Chromium was found")
 @pytest.mark.parametrize("suffix", ["svg", "png"])
 def test_a_figure_as_a_picture(capsys, tmp_path, suffix) -> None:
-    pytest.importorskip("kaleido")
+    pytest.importorskip("kaleido", reason="kaleido is not installed (extra figures)")
     place = tmp_path / f"fertility.{suffix}"
     assert run(capsys, *FERTILITY, f"--figure={place}")[0] == 0
     raw = place.read_bytes()

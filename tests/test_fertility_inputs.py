@@ -134,7 +134,7 @@ def test_what_is_named_twice_is_measured_once(tmp_path):
 
 
 def test_dictionaries_find_words_where_no_space_does():
-    pytest.importorskip("icu4py")
+    pytest.importorskip("icu4py", reason="no dictionary segmentation is installed (icu4py)")
     texts = {"ja": ["今日は天気がいい。", "3.14 don't"], "th": ["ฉันรักภาษาไทย"]}
     found = fertility.measure({"b": bytes_tokenizer()}, texts, segment="dictionary")
     assert [r["words"] for r in found.rows] == [5 + 2, 4]

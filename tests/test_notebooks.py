@@ -21,7 +21,7 @@ found = pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=l
 
 
 def run(path: Path, changes: dict[str, str], seconds: int, left_out: tuple[str, ...] = ()) -> None:
-    nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
+    nbclient, nbformat = (pytest.importorskip(name, reason="notebooks cannot be run without it (extra test)") for name in ("nbclient", "nbformat"))
     notebook = nbformat.read(path, as_version=4)
     notebook.cells = list(takewhile(lambda cell: not any(text in cell.source for text in left_out), notebook.cells))
     for cell in notebook.cells:

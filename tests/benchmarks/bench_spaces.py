@@ -76,7 +76,7 @@ def report(work: Any, *arguments: Any) -> None:
 
     import workbench.spaces.gathering
     import workbench.spaces.ranking
-    import workbench.spaces.retrieving  # noqa: F401
+    import workbench.spaces.retrieving  # noqa: F401 - the same
 
     _ = sklearn.utils.extmath.randomized_svd
     watch = Private()

@@ -62,7 +62,7 @@ def test_the_lep_pair_shares_its_layers_and_not_its_tables(lep) -> None:
 
 def test_both_sides_at_once_say_what_each_says_alone(lep) -> None:
     chatters = [chat.load(lep[side]) for side in ("original", "adapted")] * 3
-    ask = lambda chatter: list(chat.reply(chatter, QUESTION, Sampling(max_tokens=15)))[-1].text  # noqa: E731
+    ask = lambda chatter: list(chat.reply(chatter, QUESTION, Sampling(max_tokens=15)))[-1].text  # noqa: E731 - used in this test alone
     alone = [ask(chatter) for chatter in chatters]
     with ThreadPoolExecutor(len(chatters)) as threads:
         assert list(threads.map(ask, chatters)) == alone
@@ -187,7 +187,7 @@ def test_an_adapter_on_one_side_and_off_on_the_other_run_at_once(adapter) -> Non
     assert on.model.model.layers[0].mlp.up_proj.base_layer.weight.data_ptr() == off.model.model.layers[0].mlp.up_proj.weight.data_ptr()
     assert on.model.model.embed_tokens.weight.data_ptr() == off.model.model.embed_tokens.weight.data_ptr()
     assert on.fingerprint != off.fingerprint
-    ask = lambda chatter: [c.id for c in list(chat.reply(chatter, QUESTION, Sampling(max_tokens=15)))[-1].choices]  # noqa: E731
+    ask = lambda chatter: [c.id for c in list(chat.reply(chatter, QUESTION, Sampling(max_tokens=15)))[-1].choices]  # noqa: E731 - used in this test alone
     alone = [ask(off), ask(on)]
     assert alone[0] != alone[1]
     with ThreadPoolExecutor(6) as threads:

@@ -111,7 +111,7 @@ def _cosines(queries: np.ndarray, anchors: np.ndarray, least: Callable[[torch.Te
 
     exact, kind = torch.from_numpy(unit(anchors)), coarse_kind()
     coarse, lost = _rounded(exact, kind)
-    unit_of = torch.finfo(kind).eps / 2  # by this share a number is rounded at most
+    roundoff = torch.finfo(kind).eps / 2  # by this share a number is rounded at most
     _sparse_is_no_news()
 
     def look(start: int) -> Found:
@@ -119,7 +119,7 @@ def _cosines(queries: np.ndarray, anchors: np.ndarray, least: Callable[[torch.Te
         rough, also_lost = _rounded(mine, kind)
         cosines = (rough @ coarse.T).float()
         # Twice what one can be off by: both vectors are rounded (Cauchy and Schwarz), their products are summed in fp32, and the sum is rounded.
-        slack = 2 * (also_lost + (1 + unit_of) * lost + 1.01 * unit_of + (exact.shape[1] + 4) * 2.0**-24)
+        slack = 2 * (also_lost + (1 + roundoff) * lost + 1.01 * roundoff + (exact.shape[1] + 4) * 2.0**-24)
         return _in_order(mine, exact, (cosines >= (least(cosines) - slack - 3 / ROUND).float()[:, None]).numpy())
 
     size = int(np.clip(AT_ONCE // max(len(anchors), 1), 16, 1024))
