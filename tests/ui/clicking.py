@@ -17,6 +17,12 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
 PICTURES = os.environ.get("WORKBENCH_PICTURES")  # a folder for screenshots of every page
 BROWSER = [pytest.mark.browser, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium was found; install it to run the browser tests")]
 
+# Whether a new job has ended, or the app has refused to begin one and said so.
+ENDED = """([slug, before, toasts]) => {
+  const job = document.querySelector(`#status-${slug} .job.done, #status-${slug} .job.failed`);
+  return job && job.dataset.job !== before || document.querySelectorAll('[data-testid=toast-body]').length > toasts;
+}"""
+
 expect = playwright.expect
 expect.set_options(timeout=120_000)
 
@@ -54,16 +60,12 @@ def run(page: Any, slug: str, seconds: float = 300) -> str:
     """Press a run button and wait until the job it started is done; returns the job's id."""
     box = page.locator(f"#status-{slug} .job")
     before = box.get_attribute("data-job") if box.count() else ""
+    toasts = page.get_by_test_id("toast-body").count()
     expect(page.locator(f"#run-{slug}")).to_be_enabled()
     page.locator(f"#run-{slug}").click()
-    page.wait_for_function(
-        """([slug, before]) => {
-          const job = document.querySelector(`#status-${slug} .job.done, #status-${slug} .job.failed`);
-          return job && job.dataset.job !== before;
-        }""",
-        arg=[slug, before or ""], timeout=seconds * 1000, polling=200,
-    )  # fmt: skip
-    assert "done" in box.get_attribute("class"), box.inner_text()
+    page.wait_for_function(ENDED, arg=[slug, before or "", toasts], timeout=seconds * 1000, polling=200)
+    said = [*box.all_inner_texts(), *page.get_by_test_id("toast-body").all_inner_texts()]
+    assert page.locator(f"#status-{slug} .job.done").count(), said
     return box.get_attribute("data-job")
 
 

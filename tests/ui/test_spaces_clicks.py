@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,12 @@ def test_spaces_are_drawn_asked_and_chosen_from(page: Any) -> None:
     page.click("#load-demo")
     expect(page.locator("#spaces-project-spaces .token")).to_have_count(1)
     go(page, "Tokenizer")
+    new_tokens = page.locator("#tokenizer-extend-new_tokens").locator("textarea, input")
+    expect(new_tokens).to_have_value("1000")  # the demo's, so that it does not come later
+    new_tokens.fill("300")
     run(page, "tokenizer-extend")
     go(page, "Transfer")
+    expect(page.locator("#transfer-tokenizer input")).to_have_value(re.compile("tokenizer-"))
     run(page, "transfer")
     go(page, "Spaces")
     expect(page.locator("#spaces-project-spaces .token")).to_have_count(2)
