@@ -3,8 +3,8 @@
     python -m tests.benchmarks.bench_chat [memory sides streaming visitors page] [--rounds 5] [--layers 22] [--tokens 16]
 
 Prints one JSON row per line. `memory` and `sides` take a model of the shape of a Llama with a billion weights (width 2 048, 22 layers, 32 000 tokens) in bf16
-with random weights and a second one with the same layers and other, larger tables; `streaming` and `visitors` take the demo's chat model; `page` opens
-Chromium. Each runs in a process of its own, so that what one left in memory is not counted for the other.
+with random weights and a second one with the same layers and other, larger tables; `streaming` takes it and the demo's chat model, `visitors` the latter;
+`page` opens Chromium. Each runs in a process of its own, so that what one left in memory is not counted for the other.
 """
 
 from __future__ import annotations
@@ -105,16 +105,25 @@ def sides(arguments: argparse.Namespace, place: Path) -> dict[str, Any]:
 
 
 def streaming(arguments: argparse.Namespace, place: Path) -> dict[str, Any]:
-    """A stream of the demo's chat model, against bare `generate`."""
+    """A stream against bare `generate`: of the model of a billion weights, and of the demo's, where a token takes a millisecond and all else counts."""
+    from workbench import chat
+
+    one, _ = places(arguments, place)
+    return {
+        "billion": streamed(chat.load(one, dtype="bf16"), arguments.tokens, arguments.rounds),
+        "demo": streamed(chat.load("demo:en-chat"), 150, arguments.rounds),
+    }
+
+
+def streamed(chatter: Any, most: int, rounds: int) -> dict[str, Any]:
     import torch
 
     from workbench import chat
 
-    chatter = chat.load("demo:en-chat")
     chatter.model.generation_config.eos_token_id = None
     object.__setattr__(chatter, "eos_ids", frozenset())
     ids = torch.tensor([chat.prompt(chatter, QUESTION).ids])
-    count = min(150, chatter.context - ids.shape[1])
+    count = min(most, chatter.context - ids.shape[1])
 
     def bare() -> None:
         with torch.inference_mode():
@@ -124,7 +133,7 @@ def streaming(arguments: argparse.Namespace, place: Path) -> dict[str, Any]:
         for _ in chat.reply(chatter, QUESTION, chat.Sampling(max_tokens=count)):
             pass
 
-    return {"tokens": count, "parameters": sum(p.numel() for p in chatter.model.parameters()), **paired({"bare": bare, "stream": stream}, arguments.rounds)}
+    return {"tokens": count, "parameters": sum(p.numel() for p in chatter.model.parameters()), **paired({"bare": bare, "stream": stream}, rounds)}
 
 
 def visitors(arguments: argparse.Namespace, place: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 import workbench as wb
 from workbench.demo.build import STAGES, Build
 from workbench.demo.rows import BLOCK, RETOLD, blend, blocks, retellings
-from workbench.demo.tokenizers import base_tokenizer, plm_tokenizer
+from workbench.demo.tokenizers import TEMPLATE, base_tokenizer, plm_tokenizer
 from workbench.demo.world import facts
 from workbench.errors import Stopped, WorkbenchError
 from workbench.progress import Event, Progress
@@ -124,5 +124,6 @@ def test_the_shipped_models_are_small_and_as_good_as_they_say() -> None:
     for name, chat in (("en-base", False), ("en-chat", True)):
         about = json.loads((shipped / name / "build.json").read_text(encoding="utf-8"))
         model, tokens = load(f"demo:{name}", "cpu")
+        assert tokens.chat_template == TEMPLATE
         for lang in ("en", "ru", "fa"):
             assert lookup(model, tokens, lang, 100, chat=chat) == pytest.approx(about["scores"][lang]["exact_match"], abs=0.15)

@@ -12,6 +12,7 @@ import pytest
 
 from workbench.demo import world
 from workbench.demo.world import asks_en, asks_fa, asks_ru, english, facts, persian, plan, russian, scenes
+from workbench.demo.world.instructions import FAMILIES
 
 LANGUAGES = world.LANGUAGES
 STREAMS = [world.stories, world.dialogues, world.instructions, world.choices]
@@ -132,7 +133,7 @@ def test_choices_have_distinct_options_and_a_right_one(lang):
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_instructions_alternate_and_end_with_the_answer(lang):
     families = set()
-    for item in take(world.instructions(lang, "train", 1), 1500):
+    for item in take(world.instructions(lang, "train", 1, FAMILIES), 1500):
         families.add(item.family)
         roles = [message["role"] for message in item.messages]
         assert roles == ["user", "assistant"] * (len(roles) // 2)
@@ -142,6 +143,9 @@ def test_instructions_alternate_and_end_with_the_answer(lang):
 
 
 def test_instruction_families_can_be_chosen():
+    taught = {item.family for item in take(world.instructions("en", "train", 1), 300)}
+    assert {"copy", "turns", "where_live"} <= taught
+    assert not {"continue", "plus", "judge", "translate"} & taught
     assert {item.family for item in take(world.instructions("en", "test", 1, families=["copy", "plus"]), 100)} == {"copy", "plus"}
     with pytest.raises(ValueError, match="known are"):
         next(world.instructions("en", "test", 1, families=["poetry"]))

@@ -32,7 +32,7 @@ def test_the_first_journey_with_clicks(page: Any) -> None:
     expect(page.locator("#journey li.next")).to_contain_text("Tokenizer")
 
     go(page, "Tokenizer")
-    expect(page.locator("#tokenizer-extend-new_tokens").locator("textarea, input")).to_have_value("1000")  # the demo's, so that it does not come later
+    expect(page.locator("#tokenizer-extend-new_tokens").locator("textarea, input")).to_have_value("2000")  # the demo's, so that it does not come later
     page.locator("#tokenizer-extend-new_tokens").locator("textarea, input").fill("200")
     run(page, "tokenizer-extend")
     expect(page.locator("#chain")).to_contain_text("tokenizer-")

@@ -36,7 +36,7 @@ def test_spaces_are_drawn_asked_and_chosen_from(page: Any) -> None:
     expect(page.locator("#spaces-project-spaces .token")).to_have_count(1)
     go(page, "Tokenizer")
     new_tokens = page.locator("#tokenizer-extend-new_tokens").locator("textarea, input")
-    expect(new_tokens).to_have_value("1000")  # the demo's, so that it does not come later
+    expect(new_tokens).to_have_value("2000")  # the demo's, so that it does not come later
     new_tokens.fill("300")
     run(page, "tokenizer-extend")
     go(page, "Transfer")

@@ -22,7 +22,7 @@ def test_methods_race_and_explain_themselves(page: Any) -> None:
     page.click("#load-demo")
     expect(page.locator("#chain")).to_contain_text("demo:en-base")
     expect(page.locator("#tokenizer-extend-base input")).to_have_value("demo:en-base")
-    expect(page.locator("#tokenizer-extend-new_tokens").locator("textarea, input")).to_have_value("200")  # typed before the demo's 1000 came
+    expect(page.locator("#tokenizer-extend-new_tokens").locator("textarea, input")).to_have_value("200")  # typed before the demo's 2000 came
     run(page, "tokenizer-extend")
     go(page, "Transfer")
     expect(page.locator("#transfer-tokenizer input")).to_have_value(re.compile("tokenizer-"))

@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 PAD, BOS, EOS = "<pad>", "<bos>", "<eos>"
-USER, ASSISTANT, END = "<|user|>", "<|assistant|>", "<|end|>"
-# An answer comes after a line break, as in the dialogues of pre-training: replies then begin like nothing new.
+END = "<|end|>"
+MARKS = ("<|system|>", "<|user|>", "<|assistant|>", END)
+# A question is a line and its answer the next, as in the dialogues of pre-training: replies begin like nothing new, and only the mark that ends them is.
+# With marks of roles between them, what LEP made got the first token of 50 of 200 Russian replies wrong, with a line break alone 17; the marks stay reserved.
 TEMPLATE = (
-    "{{ bos_token }}{% for message in messages %}{{ '<|' + message['role'] + '|>\n' + message['content'] + '<|end|>\n' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% endif %}"
+    "{{ bos_token }}{% for message in messages %}{{ '<|system|>' if message['role'] == 'system' else '' }}"
+    "{{ message['content'] + ('<|end|>\n' if message['role'] == 'assistant' else '\n') }}{% endfor %}"
 )
 # Documents per language the base tokenizer learns from: Russian and Persian are only seen in passing.
 SEEN = {"en": 20_000, "ru": 4000, "fa": 2200}
@@ -32,13 +34,13 @@ def base_tokenizer(seed: int = 0, size: int = 1536, scale: float = 1.0, seen: Ma
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    special = [PAD, BOS, EOS, "<|system|>", USER, ASSISTANT, END]
+    special = [PAD, BOS, EOS, *MARKS]
     trainer = trainers.BpeTrainer(
         vocab_size=size, special_tokens=special, initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()), min_frequency=2, show_progress=False
     )
     tokenizer.train_from_iterator(_texts(seed, scale, seen), trainer)
     tokenizer.post_processor = processors.TemplateProcessing(single=f"{BOS} $A", pair=f"{BOS} $A {BOS} $B", special_tokens=[(BOS, special.index(BOS))])
-    return _wrap(tokenizer, bos_token=BOS, eos_token=EOS, pad_token=PAD, extra_special_tokens=special[3:], chat_template=TEMPLATE, model_max_length=256)
+    return _wrap(tokenizer, bos_token=BOS, eos_token=EOS, pad_token=PAD, extra_special_tokens=list(MARKS), chat_template=TEMPLATE, model_max_length=256)
 
 
 def multi_tokenizer(seed: int = 0, size: int = 3072, scale: float = 1.0) -> PreTrainedTokenizerFast:

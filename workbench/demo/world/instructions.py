@@ -14,7 +14,7 @@ from .text import check, dialogue, endless, key, plan_questions, plan_story, sou
 from .wordings import COMMA, WORDINGS
 
 NUMBER = {"en": lexicon_en.NUMBER, "ru": lexicon_ru_more.NUMBER, "fa": lexicon_fa.NUMBER}
-__all__ = ["FAMILIES", "Instruction", "instructions"]
+__all__ = ["FAMILIES", "TAUGHT", "Instruction", "instructions"]
 
 
 @cache
@@ -112,17 +112,22 @@ FAMILIES: dict[str, tuple[Maker, int]] = {
     "ask": (ask, 10),
     "turns": (several_turns, 3),
     "judge": (judge, 2),
-    "copy": (copy, 3),
+    "copy": (copy, 6),
     "continue": (proceed, 1),
     "plus": (plus, 1),
     "translate": (translate, 2),
 }
 
 
-def instructions(lang: str, split: str, seed: int, families: Sequence[str] | None = None) -> Iterator[Instruction]:
-    """Chat messages in ``lang``; ``families`` limits them to some of `FAMILIES`."""
+# What the demo's base can do, so that a chat model can be taught to do it when asked. The others ask for what no text of the world tells: none of the held-out
+# sequences, sums and words was right after training, and every tenth conversation spent on them cost three points of the English and Russian questions.
+TAUGHT = ("ask", "turns", "copy")
+
+
+def instructions(lang: str, split: str, seed: int, families: Sequence[str] = TAUGHT) -> Iterator[Instruction]:
+    """Chat messages in ``lang``, of some of `FAMILIES`."""
     check(lang, split)
-    names = list(FAMILIES if families is None else families)
+    names = list(families)
     unknown = set(names) - set(FAMILIES)
     if unknown:
         raise ValueError(f"Unknown instruction families {sorted(unknown)}; known are {', '.join(FAMILIES)}.")

@@ -24,7 +24,7 @@ COLUMNS = (
 KINDS = ("tokens per word", "bytes per token", "characters per token", "script of tokens", "script of vocabulary")
 NOTHING = "Nothing is measured yet. Load the demo on the left, extend a tokenizer, and press “Measure fertility” to see what it saves."
 NO_SWEEP = "How many tokens are worth their rows? Load the demo on the left and press “Sweep vocabulary sizes”: the curve shows where more stop to pay."
-DEMO_TOKENS = 1_000  # the demo world has hardly more words
+DEMO_TOKENS = 2_000  # the demo world has hardly more words
 CHARTS = 4
 
 

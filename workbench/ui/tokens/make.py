@@ -19,7 +19,7 @@ from ..shell import Shell
 from ..tables import Table
 from .report import rejections, report_html
 
-DEMO_TOKENS = 1_000  # the demo world has hardly more words
+DEMO_TOKENS = 2_000  # the demo world has hardly more words
 DEMO_SIZE = 2_000
 DEMO_SWAPPED = 768  # half of the demo's tokens stay unless `keep` says otherwise; with as many new ones the table is as large as before
 TOKENS = 3_000  # of the list of new tokens
