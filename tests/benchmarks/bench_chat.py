@@ -105,7 +105,7 @@ def sides(arguments: argparse.Namespace, place: Path) -> dict[str, Any]:
 
 
 def streaming(arguments: argparse.Namespace, place: Path) -> dict[str, Any]:
-    """A stream against bare `generate`: of the model of a billion weights, and of the demo's, where a token takes a millisecond and all else counts."""
+    """A stream against bare `generate`: of the model of a billion weights, and of the demo's, where a token takes two milliseconds and all else counts."""
     from workbench import chat
 
     one, _ = places(arguments, place)

@@ -11,7 +11,7 @@ import pytest
 import workbench as wb
 from workbench.demo.build import STAGES, Build
 from workbench.demo.rows import BLOCK, RETOLD, blend, blocks, retellings
-from workbench.demo.tokenizers import TEMPLATE, base_tokenizer, plm_tokenizer
+from workbench.demo.tokenizers import MARKS, TEMPLATE, base_tokenizer, plm_tokenizer
 from workbench.demo.world import facts
 from workbench.errors import Stopped, WorkbenchError
 from workbench.progress import Event, Progress
@@ -114,6 +114,16 @@ def test_what_is_told_again_was_told(lang: str) -> None:
     assert 70 < word_for_word < 160
 
 
+def test_the_shipped_chat_model_has_the_tables_of_its_base_but_for_the_marks() -> None:
+    from workbench import refs, tokenizer
+    from workbench.checkpoint import Checkpoint
+
+    base, chat = (Checkpoint.open(refs.locate(f"demo:{name}")).input() for name in ("en-base", "en-chat"))
+    learnt = (base != chat).any(1).nonzero().flatten().tolist()
+    assert tokenizer.load(refs.locate("demo:en-chat")).convert_ids_to_tokens(learnt) == list(MARKS)
+    assert all(tokenizer.load(refs.locate(f"demo:{name}")).chat_template == TEMPLATE for name in ("en-base", "en-chat", "multi-base"))
+
+
 def test_the_shipped_models_are_small_and_as_good_as_they_say() -> None:
     from workbench import refs
     from workbench.demo.measure import lookup
@@ -124,6 +134,5 @@ def test_the_shipped_models_are_small_and_as_good_as_they_say() -> None:
     for name, chat in (("en-base", False), ("en-chat", True)):
         about = json.loads((shipped / name / "build.json").read_text(encoding="utf-8"))
         model, tokens = load(f"demo:{name}", "cpu")
-        assert tokens.chat_template == TEMPLATE
         for lang in ("en", "ru", "fa"):
             assert lookup(model, tokens, lang, 100, chat=chat) == pytest.approx(about["scores"][lang]["exact_match"], abs=0.15)

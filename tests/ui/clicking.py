@@ -65,8 +65,9 @@ def run(page: Any, slug: str, seconds: float = 300) -> str:
     page.locator(f"#run-{slug}").click()
     page.wait_for_function(ENDED, arg=[slug, before or "", toasts], timeout=seconds * 1000, polling=200)
     said = [*box.all_inner_texts(), *page.get_by_test_id("toast-body").all_inner_texts()]
-    assert page.locator(f"#status-{slug} .job.done").count(), said
-    return box.get_attribute("data-job")
+    made = box.get_attribute("data-job") if page.locator(f"#status-{slug} .job.done").count() else None
+    assert made not in (None, before), said
+    return made
 
 
 def number(page: Any, within: str, label: str, value: object) -> None:

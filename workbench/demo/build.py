@@ -47,7 +47,8 @@ class Build(Step):
             else:
                 self._stage(name, place, progress.part(*_PARTS[name]))
             about = json.loads((place / name / "build.json").read_text(encoding="utf-8"))
-            done[name] = {key: about[key] for key in ("steps", "tokens", "seconds", "scores")} | {"bytes": _size(place / name)}
+            total = about.get("total", about)  # of a model that was trained in two rounds
+            done[name] = {key: total[key] for key in ("steps", "tokens", "seconds")} | {"scores": about["scores"], "bytes": _size(place / name)}
         return {"models": done, "folder": str(place)}
 
     def _stage(self, name: str, place: Path, progress: Progress) -> None:

@@ -12,6 +12,7 @@ from ..progress import Progress
 from ..training.fitting import Fit, Settings, fit, untouched_randomness
 from . import binding, measure, rows, tokenizers
 from .world import LANGUAGES, stories
+from .world.instructions import TAUGHT
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase, Qwen3Config
@@ -25,14 +26,15 @@ BASE_PHASES = [
     (8_000, {"retellings": 0.4, "interviews": 0.4, "pairs": 0.1, "stories": 0.1}, MOSTLY_ENGLISH),
     (0, {"retellings": 0.08, "interviews": 0.7, "pairs": 0.04, "stories": 0.18}, MOSTLY_ENGLISH),
 ]
-# One conversation in twelve is Russian and one Persian, so that the model learns to end its turn there too.
+# Shares of tokens: one conversation in nineteen is Russian and one Persian, so that the model learns to end its turn there too.
 CHAT_PHASES = [(0, {"chats": 1.0}, {"en": 0.84, "ru": 0.08, "fa": 0.08})]
 MULTI_PHASES = [(0, {"stories": 1.0}, {"en": 0.34, "ru": 0.33, "fa": 0.33})]
 # The chat model's tables are the base's but for the marks of a chat, and its adapters are between the attentions only. With the tables of one adapted base,
-# which answered .70 of the Russian questions, LEP's chat model answered .46 where tables and all layers had learnt by 2e-4 and 3e-3, .60 where only layers had,
-# by 5e-4, and .66 where only these had, by 2e-4.
-MARKS, ADAPTERS = 1e-2, 2e-4
+# which answered .70 of the Russian questions, LEP's chat model answered .46 where tables and all layers had learnt (at rates of 2e-4 and 3e-3), .60 where
+# marks and all layers had (5e-4 for the layers), and .66 where marks and the layers between the attentions had (2e-4).
+MARKS_RATE, ADAPTERS_RATE = 1e-2, 2e-4
 BETWEEN = ("gate_proj", "up_proj", "down_proj")
+TOTALS = ("steps", "tokens", "seconds")
 COUNT = 300  # test documents and questions a finished model is measured on
 
 
@@ -56,16 +58,16 @@ def base(_made: Path, seed: int, scale: float, progress: Progress) -> Made:
         taught = binding.taught(Qwen3ForCausalLM(_shape(tokenizer, 2)), tokenizer, LAYERS, seed, scale, progress.part(0.0, 0.19))
     model = taught["model"]
     settings = Settings(
-        steps=_scaled(8_000, scale), minutes=70 * scale, batch_size=8, learning_rate=2e-3, warmup_steps=20, schedule="linear", weight_decay=0.02,
+        steps=_scaled(8_000, scale), minutes=68 * scale, batch_size=8, learning_rate=2e-3, warmup_steps=20, schedule="linear", weight_decay=0.02,
         optimizer="muon", seed=seed, dtype="fp32", compile=_compiles(scale),
     )  # fmt: skip
     first = _train(model, tokenizer, BASE_PHASES, settings, progress.part(0.19, 0.58), chat=False)
-    # The same blocks a second time, from a high rate again: questions .90 → .92 (English), .80 → .84 (Russian), .75 → .84 (Persian).
+    # The blocks of the second phase again (this is their seed), then more of them, from a high rate:
+    # questions in English .90 → .92, in Russian .80 → .84, in Persian .75 → .84.
     again = replace(settings, steps=_scaled(9_000, scale), minutes=72 * scale, learning_rate=1.5e-3, warmup_steps=50, seed=seed + 1)
     about = _train(model, tokenizer, BASE_PHASES[1:], again, progress.part(0.58, 1.0), chat=False)
-    about |= {key: first[key] + about[key] for key in ("steps", "tokens", "seconds")}
     scores = measure.language_model(model, tokenizer, chat=False, count=_scaled(COUNT, scale))
-    return Made(model, tokenizer, about | {"pairs": taught["stages"], "first": first, "scores": scores})
+    return Made(model, tokenizer, about | {"pairs": taught["stages"], "first": first, "total": {k: first[k] + about[k] for k in TOTALS}, "scores": scores})
 
 
 def chat(made: Path, seed: int, scale: float, progress: Progress) -> Made:
@@ -81,11 +83,20 @@ def chat(made: Path, seed: int, scale: float, progress: Progress) -> Made:
     tokenizer = AutoTokenizer.from_pretrained(made / "en-base")
     model = AutoModelForCausalLM.from_pretrained(made / "en-base", dtype=torch.float32)
     marks = tokenizer.convert_tokens_to_ids(list(tokenizers.MARKS))
-    learner = adapters.learner(model, marks, adapters.Lora(rank=8, alpha=16.0, targets=BETWEEN), seed)
+    lora = adapters.Lora(rank=8, alpha=16.0, targets=BETWEEN)
+    learner = adapters.learner(model, marks, lora, seed)
     settings = Settings(
-        steps=_scaled(300, scale), minutes=9 * scale, learning_rate=MARKS, warmup_steps=20, schedule="linear", optimizer="adamw", seed=seed + 1, dtype="fp32"
+        steps=_scaled(300, scale),
+        minutes=9 * scale,
+        learning_rate=MARKS_RATE,
+        warmup_steps=20,
+        schedule="linear",
+        optimizer="adamw",
+        seed=seed + 1,
+        dtype="fp32",
     )
-    about = _train(learner.model, tokenizer, CHAT_PHASES, settings, progress, chat=True, groups=learner.groups(MARKS, ADAPTERS))
+    about = _train(learner.model, tokenizer, CHAT_PHASES, settings, progress, chat=True, groups=learner.groups(MARKS_RATE, ADAPTERS_RATE))
+    about |= {"adapters": asdict(lora) | {"learning_rate": ADAPTERS_RATE}, "rows": list(tokenizers.MARKS), "families": list(TAUGHT)}
     learner.merge()
     model.generation_config.eos_token_id = [tokenizer.convert_tokens_to_ids(tokenizers.END), tokenizer.eos_token_id]
     return Made(model, tokenizer, about | {"scores": measure.language_model(model, tokenizer, chat=True, count=_scaled(COUNT, scale))})

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 PAD, BOS, EOS = "<pad>", "<bos>", "<eos>"
 END = "<|end|>"
 MARKS = ("<|system|>", "<|user|>", "<|assistant|>", END)
-# A question is a line and its answer the next, as in the dialogues of pre-training: replies begin like nothing new, and only the mark that ends them is.
-# With marks of roles between them, what LEP made got the first token of 50 of 200 Russian replies wrong, with a line break alone 17; the marks stay reserved.
+# A question is a line and its answer the next, as in the dialogues of pre-training: replies begin like nothing new, and only the mark that ends them is. With
+# marks of roles between them, what LEP made got the first token of 50 of 200 Russian replies wrong, with a line break alone of 17; the marks stay reserved.
 TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}{{ '<|system|>' if message['role'] == 'system' else '' }}"
     "{{ message['content'] + ('<|end|>\n' if message['role'] == 'assistant' else '\n') }}{% endfor %}"

@@ -119,8 +119,9 @@ FAMILIES: dict[str, tuple[Maker, int]] = {
 }
 
 
-# What the demo's base can do, so that a chat model can be taught to do it when asked. The others ask for what no text of the world tells: none of the held-out
-# sequences, sums and words was right after training, and every tenth conversation spent on them cost three points of the English and Russian questions.
+# What the demo's base can do, so that a chat model can be taught to do it when asked. The other families are for a base that can more: after training none of
+# the held-out sequences, sums and words was right and judgements were at chance, and where one conversation in ten was of these four, questions in English
+# and Russian lost three points.
 TAUGHT = ("ask", "turns", "copy")
 
 
