@@ -133,7 +133,8 @@ def test_a_preview_counts_the_steps_of_all_prompts_though_it_asks_few() -> None:
 
 
 def test_a_preview_counts_the_steps_of_large_batches_and_of_no_more_prompts_than_there_are(tmp_path: Path, tokens: Any) -> None:
-    (tmp_path / "few.txt").write_text("\n".join(f"Where does bear {n} live?" for n in range(12)), encoding="utf-8")
+    asked = [f"{who} lives in {place}. Where does {who} live?" for who in ("Anna", "Martin", "Sara", "Mina") for place in ("Paris", "London", "Madrid", "Rome")]
+    (tmp_path / "few.txt").write_text("\n".join(asked), encoding="utf-8")
     step = STEP.model_copy(
         update={"prompts": (str(tmp_path / "few.txt"),), "prompt_limit": 4000, "steps": 10**6, "batch_size": 2, "reply_tokens": 24, "reply_script": "any"}
     )
