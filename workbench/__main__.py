@@ -39,7 +39,7 @@ def main(words: list[str] | None = None) -> int:
         return 1
     except BrokenPipeError:
         return 1
-    except Exception as error:
+    except Exception as error:  # a bug, of whatever kind: one sentence, and the traceback for who asks
         if debug:
             traceback.print_exc()
         print(f"workbench: this is a bug ({type(error).__name__}: {error}); run it again with --debug to see where.", file=sys.stderr)

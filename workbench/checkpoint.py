@@ -211,7 +211,7 @@ def write(
             before = read_json(generating) if generating.is_file() else {}
             store.write_json(out / GENERATION, before | dict(generation or {}))
         store.write_json(out / "config.json", _resized({**source.config, **(config or {})}, made.tables[source.input_name].shape[0], output is None))
-    except BaseException:
+    except BaseException:  # also a stop: nothing is left half-written
         for name in ("config.json", GENERATION, INDEX, TABLES, *(part.name for part in made.parts)):
             (out / name).unlink(missing_ok=True)
         raise

@@ -227,7 +227,7 @@ def run_folder(path: Path) -> int:
         except WorkbenchError as error:
             log.state("failed", error=str(error))
             return error.exit_code
-        except Exception as error:
+        except Exception as error:  # a bug, of whatever kind: the job has failed and says so
             traceback.print_exc()  # into output.log; a page shows only the sentence
             log.state("failed", error=f"This is a bug in the workbench ({type(error).__name__}); the details are in {path.name}/output.log.")
             return 1

@@ -72,7 +72,7 @@ def _templated(chatter: Chatter, messages: list[Message]) -> tuple[str | None, t
     try:
         first = {"role": messages[1]["role"], "content": f"{system}\n\n{messages[1]['content']}"}
         text = _rendered(chatter, [first, *messages[2:]])
-    except Exception as error:
+    except Exception as error:  # as above
         return None, (f"The chat template of {chatter.name} fails ({str(error) or type(error).__name__}): the text is continued as it stands instead.",)
     return text, (f"The chat template of {chatter.name} takes no system message: it stands before the first question instead.",)
 

@@ -86,15 +86,9 @@ def chat(made: Path, seed: int, scale: float, progress: Progress) -> Made:
     lora = adapters.Lora(rank=8, alpha=16.0, targets=BETWEEN)
     learner = adapters.learner(model, marks, lora, seed)
     settings = Settings(
-        steps=_scaled(300, scale),
-        minutes=9 * scale,
-        learning_rate=MARKS_RATE,
-        warmup_steps=20,
-        schedule="linear",
-        optimizer="adamw",
-        seed=seed + 1,
+        steps=_scaled(300, scale), minutes=9 * scale, learning_rate=MARKS_RATE, warmup_steps=20, schedule="linear", optimizer="adamw", seed=seed + 1,
         dtype="fp32",
-    )
+    )  # fmt: skip
     about = _train(learner.model, tokenizer, CHAT_PHASES, settings, progress, chat=True, groups=learner.groups(MARKS_RATE, ADAPTERS_RATE))
     about |= {"adapters": asdict(lora) | {"learning_rate": ADAPTERS_RATE}, "rows": list(tokenizers.MARKS), "families": list(TAUGHT)}
     learner.merge()

@@ -145,7 +145,7 @@ def waiting(work: Callable[[], object], progress: Progress) -> None:
     def guarded() -> None:
         try:
             work()
-        except BaseException as error:
+        except BaseException as error:  # whatever it is, the thread that waits tells of it
             failed.append(error)
 
     thread, start = threading.Thread(target=guarded, daemon=True), time.monotonic()

@@ -65,7 +65,7 @@ def writing(folder: Path, step: int, found: Mapping[str, Any], size: int) -> Ite
                 if old != place:
                     shutil.rmtree(old)
         _together()
-    except Exception as error:
+    except Exception as error:  # a full disk shows as OSError, or as what a writer makes of it; all else is raised again
         if not is_full(error):
             raise
         kept = last(folder)

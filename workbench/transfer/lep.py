@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerFast
 
-ALIKE = 1e-6  # what swap leaves unexplained where rows differ by rounding at most
 HOPELESS = 0.3  # R²; siblings are above 0.9, strangers at or below 0
 
 
@@ -224,7 +223,7 @@ def verdict(variant: Variant, report: dict[str, dict[str, Any]]) -> list[str]:
             said.append(
                 f"The {which} map explains only {fit['r2_map']:.2f} of held-out rows: the base is probably not the one this instruct model was tuned from."
             )
-        elif fit["r2_swap"] > 1 - ALIKE:
+        elif fit["r2_swap"] == 1:  # nothing is left over: the held-out rows are equal to the bit
             said.append(f"Base and instruct have the same {which} rows, as after training by adapters, so {variant} gives what swap gives.")
         elif fit["r2_map"] <= fit["r2_swap"] + 1e-9:
             said.append(f"On the {which} table {variant} does not beat swap on held-out rows (R² {fit['r2_map']:.4f} against {fit['r2_swap']:.4f}).")

@@ -23,7 +23,7 @@ def guarded(function: Callable[..., Any]) -> Callable[..., Any]:
             raise gr.Error(html.escape(str(error)), title="Not yet", print_exception=False, duration=12) from None
         except gr.Error:
             raise
-        except Exception as error:
+        except Exception as error:  # a bug, of whatever kind: the page says so in a sentence
             raise gr.Error(f"This is a bug in the workbench ({type(error).__name__}); the details are where the app was started.", title="Bug") from error
 
     return run

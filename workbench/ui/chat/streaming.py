@@ -42,7 +42,7 @@ def answering(side: str, advice: str = "") -> Callable[..., Iterator[list[Any]]]
                     yield [talk_html(side, talk, None if reply.finish else {"text": reply.text}), off if reply.finish else on]
         except WorkbenchError as error:
             yield [talk_html(side, talk, note=str(error)), off]
-        except Exception as error:
+        except Exception as error:  # a bug, of whatever kind: the side says so, and it is raised again
             yield [talk_html(side, talk, note=f"This is a bug in the workbench ({type(error).__name__})."), off]
             raise
         finally:  # also where the page was closed: the generator is closed then, and with it the reply

@@ -13,6 +13,7 @@ from ..messages import empty, guarded, notes, numbers
 from ..panel import JobPanel, metrics_of
 from ..shell import Shell
 from ..tables import Table, drawn, figure
+from ..tokens.make import DEMO_TOKENS
 
 NAME = "Fertility"
 ABOUT = "Tokens per word: the price of a language under a tokenizer. Fewer tokens mean faster and cheaper text, and more of it in one context window."
@@ -24,7 +25,6 @@ COLUMNS = (
 KINDS = ("tokens per word", "bytes per token", "characters per token", "script of tokens", "script of vocabulary")
 NOTHING = "Nothing is measured yet. Load the demo on the left, extend a tokenizer, and press “Measure fertility” to see what it saves."
 NO_SWEEP = "How many tokens are worth their rows? Load the demo on the left and press “Sweep vocabulary sizes”: the curve shows where more stop to pay."
-DEMO_TOKENS = 2_000  # the demo world has hardly more words
 CHARTS = 4
 
 
