@@ -108,11 +108,11 @@ def neighbours(folder: Path, rounds: int) -> dict[str, Any]:
     return {"first_seconds": round(float(np.median(first)), 3), "later_seconds": round(float(np.median(later)), 3)}
 
 
-def pairs(width: int, queries: int = PAIRS) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def pairs(width: int, queries: int = PAIRS, noise: float = 2.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     pool = rng.standard_normal((PAIRS, width), dtype=np.float32)
     right = rng.integers(0, PAIRS, queries)
-    return pool[right] + 2 * rng.standard_normal((queries, width), dtype=np.float32), pool, right
+    return pool[right] + noise * rng.standard_normal((queries, width), dtype=np.float32), pool, right
 
 
 def retrieving(queries: int) -> None:
@@ -121,12 +121,12 @@ def retrieving(queries: int) -> None:
     retrieve(*pairs(256, queries))
 
 
-def retrieval(width: int, rounds: int, csls: bool) -> dict[str, Any]:
+def retrieval(width: int, rounds: int, csls: bool, noise: float = 2.0) -> dict[str, Any]:
     import torch
 
     from workbench.spaces import retrieve
 
-    queries, pool, right = pairs(width)
+    queries, pool, right = pairs(width, noise=noise)
     a, b = torch.from_numpy(queries), torch.from_numpy(pool)
     return paired({"product": lambda: (a @ b.T).shape, "ours": lambda: retrieve(queries, pool, right, csls=csls)}, rounds)
 
@@ -190,6 +190,7 @@ def main() -> None:
             for width in WIDTHS:
                 for csls in (False, True):
                     say(f"retrieval, width {width}, {'csls' if csls else 'cosine'} / bare product", retrieval(width, asked.rounds, csls))
+            say(f"retrieval, width {WIDTHS[0]}, csls, answers far behind / bare product", retrieval(WIDTHS[0], asked.rounds, True, noise=20.0))
             say("retrieval, peak memory", {f"{n}_queries_mb": round(peak("retrieving", n) - 4 * 256 * (2 * n + 2 * PAIRS) / 1e6) for n in (PAIRS, 4 * PAIRS)})
         if "page" in asked.only:
             say("page", page(folder))

@@ -12,7 +12,7 @@ from plants import Planted
 
 from workbench import spaces
 from workbench.errors import WorkbenchError
-from workbench.spaces import align, neighbours, retrieve, shared
+from workbench.spaces import align, neighbours, retrieve, retrieving, shared
 from workbench.spaces.retrieving import NEAREST, nearest, rates, unit
 
 
@@ -37,6 +37,7 @@ def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     a, b = rng.standard_normal((70, 6)), rng.standard_normal((90, 6))
     right = rng.integers(0, 90, 70)
     whole, near = retrieve(a, b, right), nearest(a, b, without=np.arange(70))
+    monkeypatch.setattr("workbench.spaces.retrieving.FIRST", 5)
     monkeypatch.setattr("workbench.spaces.retrieving.QUERIES", 16)
     monkeypatch.setattr("workbench.spaces.retrieving.POOL", 7)
     again = retrieve(a, b, right)
@@ -58,6 +59,33 @@ def test_ranks_by_cosine_and_csls_are_as_defined(n: int, m: int, seed: int) -> N
     csls = 2 * every - (-np.sort(-every, axis=1)[:, :NEAREST].mean(axis=1, keepdims=True)) * -1 - mean_of_nearest
     own = np.take_along_axis(csls, right[:, None], 1)
     assert (np.abs(found.csls - (csls >= own - 2e-6).sum(axis=1)) <= (np.abs(csls - own) < 1e-5).sum(axis=1) - 1).all()
+
+
+@given(st.integers(40, 200), st.floats(0, 3), st.integers(1, 3), st.integers(0, 99))
+@settings(max_examples=40, deadline=None)
+def test_ranks_by_csls_are_the_same_in_one_product_or_two(n: int, noise: float, answers: int, seed: int) -> None:
+    """In one block each query's product is taken again; in many only where its answer has rivals, or came nearer to others than was allowed for."""
+    rng = np.random.default_rng(seed)
+    pool, right = rng.standard_normal((150, 12)) + rng.standard_normal(12), rng.integers(0, 150, (n, answers))
+    queries = pool[right[:, 0]] + noise * rng.standard_normal((n, 12))
+    with pytest.MonkeyPatch.context() as patched:
+        whole = retrieve(queries, pool, right)
+        for name, rows in (("FIRST", 12), ("QUERIES", 16), ("POOL", 40)):
+            patched.setattr(f"workbench.spaces.retrieving.{name}", rows)
+        again = retrieve(queries, pool, right)
+    assert np.array_equal(whole.csls, again.csls)
+
+
+def test_near_pairs_take_hardly_more_than_one_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken = []
+    whole = retrieving._products
+    monkeypatch.setattr(retrieving, "_products", lambda q, *rest, **named: taken.append(len(q)) or whole(q, *rest, **named))
+    rng = np.random.default_rng(0)
+    pool, right = rng.standard_normal((3000, 64)), rng.integers(0, 3000, 4000)
+    found = retrieve(pool[right] + rng.standard_normal((4000, 64)), pool, right)
+    assert (found.csls == 1).mean() > 0.9
+    assert taken[0] == 4000
+    assert retrieving.FIRST <= taken[1] < 1000
 
 
 def test_of_several_right_answers_the_best_counts() -> None:

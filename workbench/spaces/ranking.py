@@ -59,3 +59,19 @@ def above(block: np.ndarray, less: np.ndarray, own: np.ndarray, counts: np.ndarr
         for j in range(block.shape[1]):
             count += block[i, j] - less[j] >= mine
         counts[i] += count
+
+
+@compiled
+def beyond(block: np.ndarray, first: int, less: np.ndarray, bar: np.ndarray, counts: np.ndarray, places: np.ndarray, values: np.ndarray) -> None:
+    """Write down of each row what is, less `less` (c,), at least `bar` (b,): places and values (b, room); counts (b,) go on where there is no more room."""
+    for i in range(block.shape[0]):
+        count, least = 0, bar[i]
+        for j in range(block.shape[1]):
+            count += block[i, j] - less[j] >= least
+        if count == 0:  # most often, and a loop without a branch is eight times as fast
+            continue
+        for j in range(block.shape[1]):
+            if block[i, j] - less[j] >= least:
+                if counts[i] < places.shape[1]:
+                    places[i, counts[i]], values[i, counts[i]] = first + j, block[i, j]
+                counts[i] += 1

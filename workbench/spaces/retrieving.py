@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
     from .opening import Space
 
 NEAREST = 10  # neighbours that CSLS and hubness look at (Conneau et al. 2018, arXiv 1710.04087)
-QUERIES, POOL = 512, 4096  # rows of one product: 8 MB of cosines
+QUERIES, POOL = 1024, 2048  # rows of one product: 8 MB of cosines; in this shape they take no longer than in one whole product
+FIRST = 256  # queries of the first product, from which CSLS learns what is near; its own are taken again
+RIVALS, RISE = 64, 0.1  # of a query: rows that its answer's CSLS may not be above, and how much the answer's r/2 may still grow
 EQUAL = 1e-6  # cosines this near to each other are equal, and then the right answer comes last
 
 
@@ -84,46 +87,92 @@ def nearest(queries: np.ndarray, pool: np.ndarray, k: int = NEAREST, without: np
 def retrieve(
     queries: np.ndarray, pool: np.ndarray, right: Sequence[Sequence[int]] | np.ndarray, csls: bool = True, progress: Progress | None = None
 ) -> Retrieval:
-    """Rank the right answers of (n, d) queries among a pool (m, d) by cosine, and by CSLS in a second pass.
+    """Rank the right answers of (n, d) queries among a pool (m, d) by cosine, and by CSLS.
 
-    `right`: (n,) the place of each answer, or a list of places where there may be several.
+    `right`: (n,) the place of each answer, or a list of places where there may be several. CSLS takes a second product, but only of queries whose answer has
+    many rivals.
     """
     from . import ranking
 
-    answers = [np.atleast_1d(np.asarray(places, dtype=np.int64)) for places in right]
     q, p = unit(queries), unit(pool)
-    pairs = [(n, int(place)) for n, places in enumerate(answers) for place in places]
-    owner, place = (np.array(side, dtype=np.int64) for side in zip(*pairs, strict=True))
+    owner, place = _pairs(right)
     parts = [slice(first, first + QUERIES) for first in range(0, len(owner), QUERIES)]
     cosine = np.concatenate([np.einsum("nd,nd->n", q[owner[part]], p[place[part]]) for part in parts])
-    k = min(NEAREST, len(pool))
-    (row_values, row_places), (column_values, column_places) = ranking.room(len(q), k), ranking.room(len(p), min(NEAREST, len(q)))
-    least, counts = np.full(len(p), ranking.NONE, dtype=np.float32), np.zeros(len(q), dtype=np.int64)
-    own, nothing = _best(owner, cosine, len(q)), np.zeros(len(p), dtype=np.float32)
+    row_values, row_places = ranking.room(len(q), min(NEAREST, len(p)))
+    own, nothing, counts = _best(owner, cosine, len(q)), np.zeros(len(p), dtype=np.float32), np.zeros(len(q), dtype=np.int64)
+    held_back = _HeldBack(owner, place, cosine, len(q), len(p)) if csls else None
 
-    def first_pass(block: np.ndarray, start: int, first: int) -> None:
+    def take(block: np.ndarray, start: int, first: int) -> None:
         mine, theirs = slice(start, start + len(block)), slice(first, first + block.shape[1])
         ranking.rows(block, first, row_values[mine], row_places[mine])
-        if csls:
-            ranking.columns(block, start, column_values[theirs], column_places[theirs], least[theirs])
         ranking.above(block, nothing[theirs], own[mine] - np.float32(EQUAL), counts[mine])
+        if held_back:
+            held_back.take(block, start, first)
 
-    _products(q, p, first_pass, progress, ready=True)
+    _products(q, p, take, progress, ready=True)
     occurrence = np.bincount(row_places[row_places >= 0], minlength=len(p))
     rank = np.maximum(counts - _others(owner, cosine, own, len(q)), 1)
-    if not csls:
-        return Retrieval(rank, rank, occurrence)
-    # CSLS is 2·cos(x, y) − r(x) − r(y); r(x) is the same for all that a query is compared with. Halved, so that `above` takes a cosine less r(y)/2.
-    half = column_values.mean(axis=1) / 2
-    score = cosine - half[place]
-    best, again = _best(owner, score, len(q)), np.zeros(len(q), dtype=np.int64)
+    return Retrieval(rank, held_back.ranks(q, p, progress) if held_back else rank, occurrence)
 
-    def second_pass(block: np.ndarray, start: int, first: int) -> None:
+
+class _HeldBack:
+    """Ranks by CSLS, 2·cos(x, y) − r(x) − r(y), where r is the mean cosine of the ten nearest.
+
+    r(x) is the same for all that a query is compared with, and r(y) is known when every query has been seen: that would be a second product. But r(y) of the
+    queries so far can only grow. So while the cosines pass by, those are written down that can still be before the right answer if its own r/2 grows by no
+    more than RISE. Whether it did is seen at the end; for queries where it did, or that have more than RIVALS such, the product is taken again.
+    """
+
+    def __init__(self, owner: np.ndarray, place: np.ndarray, cosine: np.ndarray, n: int, m: int) -> None:
+        from . import ranking
+
+        self.owner, self.place, self.cosine, self.n = owner, place, cosine, n
+        self.values, self.nearest = ranking.room(m, min(NEAREST, n))
+        self.least, self.low = np.full(m, ranking.NONE, dtype=np.float32), np.zeros(m, dtype=np.float32)
+        self.bar, self.counts = np.full(n, np.inf, dtype=np.float32), np.zeros(n, dtype=np.int64)
+        self.rivals, self.cosines = np.zeros((n, RIVALS), dtype=np.int32), np.zeros((n, RIVALS), dtype=np.float32)
+
+    def take(self, block: np.ndarray, start: int, first: int) -> None:
+        from . import ranking
+
         mine, theirs = slice(start, start + len(block)), slice(first, first + block.shape[1])
-        ranking.above(block, half[theirs], best[mine] - np.float32(EQUAL), again[mine])
+        if start and not first:  # before the first queries nothing is known yet
+            self.low = self.half()
+            self.bar[mine] = (_best(self.owner, self.cosine - self.low[self.place], self.n) - np.float32(RISE))[mine]
+        ranking.columns(block, start, self.values[theirs], self.nearest[theirs], self.least[theirs])
+        ranking.beyond(block, first, self.low[theirs], self.bar[mine], self.counts[mine], self.rivals[mine], self.cosines[mine])
 
-    _products(q, p, second_pass, progress, ready=True)
-    return Retrieval(rank, np.maximum(again - _others(owner, score, best, len(q)), 1), occurrence)
+    def half(self) -> np.ndarray:
+        """(m,) r(y)/2, so that a cosine less it orders as CSLS does."""
+        return self.values.mean(axis=1) / 2
+
+    def ranks(self, q: np.ndarray, p: np.ndarray, progress: Progress | None) -> np.ndarray:
+        from . import ranking
+
+        half = self.half()
+        score = self.cosine - half[self.place]
+        best = _best(self.owner, score, self.n)
+        least = best - np.float32(EQUAL)
+        written = np.arange(RIVALS) < self.counts[:, None]
+        found = ((self.cosines - half[self.rivals] >= least[:, None]) & written).sum(axis=1)
+        again = np.flatnonzero((least < self.bar) | (self.counts > RIVALS))
+        counts = np.zeros(len(again), dtype=np.int64)
+
+        def take(block: np.ndarray, start: int, first: int) -> None:
+            mine, theirs = slice(start, start + len(block)), slice(first, first + block.shape[1])
+            ranking.above(block, half[theirs], least[again][mine], counts[mine])
+
+        _products(q[again], p, take, progress, ready=True)
+        found[again] = counts
+        return np.maximum(found - _others(self.owner, score, best, self.n), 1)
+
+
+def _pairs(right: Sequence[Sequence[int]] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The number of the query and the place in the pool of each right answer."""
+    if isinstance(right, np.ndarray) and right.ndim == 1:
+        return np.arange(len(right)), right.astype(np.int64)
+    answers = [np.atleast_1d(np.asarray(places, dtype=np.int64)) for places in right]
+    return np.repeat(np.arange(len(answers)), [len(places) for places in answers]), np.concatenate(answers)
 
 
 def _best(owner: np.ndarray, score: np.ndarray, n: int) -> np.ndarray:
@@ -145,10 +194,11 @@ def _products(
 
     q, p = (torch.from_numpy(x if ready else unit(x)) for x in (queries, pool))
     buffer = torch.empty(QUERIES * POOL)
-    for start in range(0, len(q), QUERIES):
+    edges = [0, *range(FIRST, len(q), QUERIES), len(q)]
+    for start, end in pairwise(edges):
         if progress:
             progress.check()
-        mine = q[start : start + QUERIES]
+        mine = q[start:end]
         for first in range(0, len(p), POOL):
             theirs = p[first : first + POOL]
             block = buffer[: len(mine) * len(theirs)].view(len(mine), len(theirs))
