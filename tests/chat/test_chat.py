@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -104,7 +105,7 @@ def test_choices_survive_being_packed(talker) -> None:
     assert [(c.id, round(c.log, 4)) for c in choices] == [(c.id, c.log) for c in unpacked(packed(choices))]
 
 
-def test_a_stop_ends_it_and_a_closed_stream_leaves_no_thread(talker) -> None:
+def test_a_stop_ends_it_and_a_closed_stream_leaves_nothing(talker) -> None:
     stop = threading.Event()
     stream = chat.reply(talker, QUESTION, Sampling(max_tokens=40, temperature=1.0), stop)
     next(stream)
@@ -119,6 +120,18 @@ def test_a_stop_ends_it_and_a_closed_stream_leaves_no_thread(talker) -> None:
     assert threading.active_count() <= before
     assert talker.turns.waiting == 0
     assert talker.use.count == 0
+
+
+def test_a_reader_who_takes_long_keeps_nobody_from_a_turn(talker) -> None:
+    slow = chat.reply(talker, QUESTION, Sampling(max_tokens=20))
+    assert next(slow).tokens == 1
+    begun = time.perf_counter()
+    alone = last(talker, max_tokens=20)
+    gone = time.perf_counter() - begun
+    *_, end = slow
+    assert end.text == alone.text
+    assert end.waited >= gone  # and what the reader took is none of the model's seconds
+    assert end.seconds + end.waited >= end.first_seconds + gone
 
 
 def test_a_stop_is_heard_while_another_reply_has_its_turn(talker) -> None:

@@ -42,9 +42,10 @@ def test_a_page_that_is_closed_ends_the_reply_within_a_second(endless) -> None:
     growing = stream(asked([endless], max_tokens=8000))
     for _ in range(3):
         next(growing)
-    assert turns.of("cpu").waiting == 1
+    assert chat.load(endless).use.count == 1
     started = time.perf_counter()
     growing.close()  # what Gradio does when a page is closed
+    assert chat.load(endless).use.count == 0
     assert turns.of("cpu").waiting == 0
     assert time.perf_counter() - started < 1
     assert streaming._stops == {}
@@ -58,8 +59,9 @@ def test_the_stop_of_one_visitor_is_not_another_ones(endless) -> None:
     streaming.stopper("A")(SimpleNamespace(session_hash="mine"))
     *_, (html, _) = streams["mine"]
     assert "stopped" in html
-    assert turns.of("cpu").waiting == 1
+    assert chat.load(endless).use.count == 1
     streams["theirs"].close()
+    assert chat.load(endless).use.count == 0
 
 
 def test_twenty_visitors_at_once_each_get_the_reply_to_their_own_question(tmp_path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from collections import Counter
@@ -11,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, fields
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -21,9 +20,6 @@ from ..specs import Options
 from .choices import Choice
 from .loading import Chatter, load, same_weights
 from .prompting import Message, prompt
-
-if TYPE_CHECKING:
-    from .generating import Told
 
 EVERY = 0.05  # seconds between two replies of a stream
 SIDES = 4
@@ -111,30 +107,38 @@ def reply(
 ) -> Iterator[Reply]:
     """The reply as it grows: one `Reply` for the first token, then one at most `every` seconds, the last with `finish` set and its `choices`.
 
-    Generation runs in a thread of its own; setting `stop`, or closing this generator, ends it at the next token.
+    Tokens are computed while the next `Reply` is asked for, in the thread that asks; in between, other replies on the device have their turn. Setting `stop`
+    ends it at the next token, and so does closing this generator.
     """
     options, stop = options or Sampling(), stop or threading.Event()
     from .generating import generate
 
     chatter = model if isinstance(model, Chatter) else load(model)
-
     told = [{"role": "system", "content": options.system}, *messages] if options.system.strip() else list(messages)
     asked = prompt(chatter, told, options.raw, options.overflow)
     growing = _Growing(chatter, len(asked.ids), asked.notes)
-    tokens: queue.Queue[Told | BaseException] = queue.Queue()
-    closed = threading.Event()
-    worker = threading.Thread(target=generate, args=(chatter, asked.ids, options, partial(_any_set, stop, closed), tokens), daemon=True)
-    worker.start()
+    turn = chatter.turns.take(stop.is_set)
+    if turn is None:
+        yield growing.reply("stopped")
+        return
     shown = 0.0
     try:
-        while growing.add(tokens.get()):
-            if (now := time.perf_counter()) - shown >= every:
-                shown = now
-                yield growing.reply()
-        yield growing.reply(growing.ended(options, stop.is_set()))
+        with chatter.use:
+            for choice in generate(chatter, asked.ids, options):
+                growing.add(choice, turn.waited)
+                if (now := time.perf_counter()) - shown >= every:
+                    shown = now
+                    said = growing.reply()
+                    turn.leave()  # whoever reads may take long, or never come back
+                    yield said
+                    turn.back()
+                elif not stop.is_set():
+                    turn.pass_on()
+                if stop.is_set():
+                    break
+            yield growing.reply(growing.ended(options, stop.is_set()))
     finally:
-        closed.set()
-        worker.join(timeout=30)
+        turn.leave()
 
 
 class _Growing:
@@ -146,17 +150,11 @@ class _Growing:
         self.ids: list[int] = []
         self.started, self.first, self.waited = time.perf_counter(), None, 0.0
 
-    def add(self, told: Told | BaseException) -> bool:
-        """Whether it goes on; what went wrong in the thread that generates is raised here."""
-        if isinstance(told, BaseException):
-            raise told
-        self.waited = told.waited
-        if told.choice is None:
-            return False
+    def add(self, choice: Choice, waited: float) -> None:
+        self.waited = waited
         self.first = self.first or time.perf_counter() - self.started - self.waited
-        self.choices.append(told.choice)
-        self.ids.append(told.choice.id)
-        return True
+        self.choices.append(choice)
+        self.ids.append(choice.id)
 
     def ended(self, options: Sampling, stopped: bool) -> str:
         """How it came to its end."""
@@ -185,10 +183,6 @@ class _Growing:
             self.chatter.vocabulary, self.waited, self.prompt_tokens, self.chatter.context, repeated, notes,
             tuple(self.choices) if finish else (),
         )  # fmt: skip
-
-
-def _any_set(*events: threading.Event) -> bool:
-    return any(event.is_set() for event in events)
 
 
 def side_by_side(

@@ -18,9 +18,7 @@ class Turns:
     def take(self, stop: Callable[[], bool]) -> Turn | None:
         """Wait for a first turn; None where `stop` says so before it has come."""
         turn = Turn(self, stop)
-        with self.lock:
-            self.queue.append(turn.mine)
-            self._next()
+        self.join(turn)
         if turn.wait():
             return turn
         self.leave(turn)
@@ -28,7 +26,14 @@ class Turns:
 
     def leave(self, turn: Turn) -> None:
         with self.lock:
-            self.queue.remove(turn.mine)
+            if turn.mine in self.queue:
+                self.queue.remove(turn.mine)
+            turn.mine.clear()
+            self._next()
+
+    def join(self, turn: Turn) -> None:
+        with self.lock:
+            self.queue.append(turn.mine)
             self._next()
 
     @property
@@ -42,14 +47,15 @@ class Turns:
 
 
 class Turn:
-    """One reply's place in the queue. `waited`: seconds spent waiting for others."""
+    """One reply's place in the queue. `waited`: seconds that others had, or in which nobody asked for the next token."""
 
     def __init__(self, turns: Turns, stop: Callable[[], bool]) -> None:
-        self.turns, self.stop, self.mine, self.waited = turns, stop, threading.Event(), 0.0
+        self.turns, self.stop, self.mine = turns, stop, threading.Event()
+        self.waited, self.left = 0.0, 0.0
 
-    def wait(self) -> bool:
+    def wait(self, started: float | None = None) -> bool:
         """Whether its turn has come; false where it is to stop instead. A stop is heard within a tenth of a second."""
-        started = time.perf_counter()
+        started = started or time.perf_counter()
         try:
             while not self.mine.wait(0.1):
                 if self.stop():
@@ -70,7 +76,13 @@ class Turn:
         self.wait()
 
     def leave(self) -> None:
+        self.left = time.perf_counter()
         self.turns.leave(self)
+
+    def back(self) -> None:
+        """Into the queue again, at its end, after `leave`."""
+        self.turns.join(self)
+        self.wait(self.left)
 
 
 @cache
