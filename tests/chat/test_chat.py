@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 import time
@@ -105,33 +106,73 @@ def test_choices_survive_being_packed(talker) -> None:
     assert [(c.id, round(c.log, 4)) for c in choices] == [(c.id, c.log) for c in unpacked(packed(choices))]
 
 
-def test_a_stop_ends_it_and_a_closed_stream_leaves_nothing(talker) -> None:
+def test_a_stop_ends_it_and_a_closed_stream_lets_go_of_its_model(talker) -> None:
     stop = threading.Event()
     stream = chat.reply(talker, QUESTION, Sampling(max_tokens=40, temperature=1.0), stop)
     next(stream)
     stop.set()
-    *_, end = stream
-    assert end.tokens <= 40
-    assert end.finish in ("stopped", "eos", "length", "context")
-    before = threading.active_count()
+    assert [(r.tokens, r.finish) for r in stream] == [(1, "stopped")]
     stream = chat.reply(talker, QUESTION, Sampling(max_tokens=40))
     next(stream)
+    assert talker.use.count == 1
     stream.close()
-    assert threading.active_count() <= before
-    assert talker.turns.waiting == 0
     assert talker.use.count == 0
 
 
-def test_a_reader_who_takes_long_keeps_nobody_from_a_turn(talker) -> None:
-    slow = chat.reply(talker, QUESTION, Sampling(max_tokens=20))
-    assert next(slow).tokens == 1
-    begun = time.perf_counter()
-    alone = last(talker, max_tokens=20)
-    gone = time.perf_counter() - begun
-    *_, end = slow
-    assert end.text == alone.text
-    assert end.waited >= gone  # and what the reader took is none of the model's seconds
-    assert end.seconds + end.waited >= end.first_seconds + gone
+def ended(stream, seconds: float = 30) -> list[chat.Reply]:
+    """Read to its end in a thread: one that waits for ever fails instead of hanging."""
+    got: list[chat.Reply] = []
+    reader = threading.Thread(target=lambda: got.extend(stream), daemon=True)
+    reader.start()
+    reader.join(seconds)
+    assert not reader.is_alive()
+    return got
+
+
+@pytest.mark.parametrize("every", [0.0, 60.0])
+def test_a_reader_who_takes_long_keeps_nobody_from_a_turn(talker, every) -> None:
+    """Neither after the first token nor after the last, where the stream may be left unread."""
+    slow = chat.reply(talker, QUESTION, Sampling(max_tokens=8), every=every)
+    while True:
+        shown = next(slow)
+        assert [r.text for r in ended(chat.reply(talker, QUESTION, Sampling(max_tokens=8), every=60))][-1] == last(talker, max_tokens=8).text
+        if shown.finish:
+            break
+
+
+def test_what_the_reader_takes_is_none_of_the_models_seconds(talker) -> None:
+    stop, begun = threading.Event(), time.perf_counter()
+    stream = chat.reply(talker, QUESTION, Sampling(max_tokens=8), stop)
+    next(stream)
+    computed = time.perf_counter() - begun
+    time.sleep(0.5)
+    stop.set()
+    end = next(stream)
+    assert end.waited >= 0.5
+    assert end.first_seconds <= end.seconds <= computed + 0.4
+
+
+def test_an_interrupt_while_it_waits_leaves_no_place_in_the_line() -> None:
+    def interrupted() -> bool:
+        raise KeyboardInterrupt
+
+    line = turns.Turns()
+    held = line.take(lambda: False)
+    with pytest.raises(KeyboardInterrupt):
+        line.take(interrupted)
+    held.leave()
+    assert line.waiting == 0
+
+
+@pytest.mark.parametrize("kept", [{"use_cache": False}, {"repetition_penalty": 3.0}, {"num_beams": 2}], ids=str)
+def test_what_a_models_generation_config_says_holds(tmp_path, kept) -> None:
+    """The same tokens as the library's own greedy loop: without a cache, with a penalty of the model's own; beams are not for a stream."""
+    place = tiny.folder(tmp_path / "m", chat=True, seed=3)
+    (place / "generation_config.json").write_text(json.dumps({"eos_token_id": 0} | kept))
+    chatter = chat.load(place)
+    ids = torch.tensor([chat.prompt(chatter, QUESTION).ids])
+    wanted = chatter.model.generate(ids, max_new_tokens=10, do_sample=False, num_beams=1, pad_token_id=0)[0, ids.shape[1] :]
+    assert [c.id for c in last(chatter, max_tokens=10).choices] == wanted.tolist()
 
 
 def test_a_stop_is_heard_while_another_reply_has_its_turn(talker) -> None:

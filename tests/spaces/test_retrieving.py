@@ -79,7 +79,12 @@ def test_ranks_by_csls_are_the_same_in_one_product_or_two(n: int, noise: float, 
 def test_near_pairs_take_hardly_more_than_one_product(monkeypatch: pytest.MonkeyPatch) -> None:
     taken = []
     whole = retrieving._products
-    monkeypatch.setattr(retrieving, "_products", lambda q, *rest, **named: taken.append(len(q)) or whole(q, *rest, **named))
+
+    def counting(q: np.ndarray, *rest: object, which: np.ndarray | None = None, **named: object) -> None:
+        taken.append(len(q if which is None else which))
+        whole(q, *rest, which=which, **named)
+
+    monkeypatch.setattr(retrieving, "_products", counting)
     rng = np.random.default_rng(0)
     pool, right = rng.standard_normal((3000, 64)), rng.integers(0, 3000, 4000)
     found = retrieve(pool[right] + rng.standard_normal((4000, 64)), pool, right)

@@ -46,7 +46,6 @@ def test_a_page_that_is_closed_ends_the_reply_within_a_second(endless) -> None:
     started = time.perf_counter()
     growing.close()  # what Gradio does when a page is closed
     assert chat.load(endless).use.count == 0
-    assert turns.of("cpu").waiting == 0
     assert time.perf_counter() - started < 1
     assert streaming._stops == {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -26,29 +27,24 @@ if TYPE_CHECKING:
 
     from .replying import Sampling
 
+LEAST = -1e4  # logarithm of a probability
+
 
 class Watch(LogitsProcessor):
-    """Keeps a step's scores as the model gave them, before sampling bends them; raises WorkbenchError where they are no numbers."""
+    """Keeps a step's scores as the model gave them, before sampling bends them."""
 
-    def __init__(self, name: str, prompt: int) -> None:
-        self.name, self.prompt = name, prompt
-        self.scores: torch.Tensor | None = None
+    scores: torch.Tensor
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        if scores.isnan().any():
-            raise WorkbenchError(
-                f"{self.name} gives no numbers (NaN) at token {input_ids.shape[1] - self.prompt + 1} of its reply; its weights are damaged, or too large for "
-                "the number format: try fp32, or another checkpoint."
-            )
         self.scores = scores
         return scores
 
     def choice(self, token: int) -> Choice:
-        """The token that was chosen, its probability, and the likeliest ones."""
-        sure = self.scores[0].float().log_softmax(-1)
+        """The token that was chosen, its probability, and the likeliest ones; a forbidden one is at minus infinity, which no JSON has."""
+        sure = self.scores[0].log_softmax(-1)
         best = sure.topk(min(ALTERNATIVES, len(sure)))
-        logs = torch.cat([sure[token : token + 1], best.values]).clamp(min=-1e4).tolist()  # a forbidden token is at minus infinity, which no JSON has
-        return Choice(token, logs[0], tuple(zip(best.indices.tolist(), logs[1:], strict=True)))
+        own, *logs = [max(log, LEAST) for log in (float(sure[token]), *best.values.tolist())]  # NaN stays NaN, as it stands first
+        return Choice(token, own, tuple(zip(best.indices.tolist(), logs, strict=True)))
 
 
 class Gumbel(LogitsProcessor):
@@ -69,15 +65,22 @@ def generate(chatter: Chatter, ids: list[int], options: Sampling) -> Iterator[Ch
     """The reply to the prompt `ids`, computed as it is asked for. Raises WorkbenchError where the model gives no numbers."""
     prompt = torch.tensor([ids], device=chatter.model.device)
     pad = chatter.tokenizer.pad_token_id
-    watch = Watch(chatter.name, len(ids))
+    watch = Watch()
     with torch.inference_mode():
         tokens = chatter.model.generate(
-            prompt, attention_mask=torch.ones_like(prompt), do_sample=False, max_new_tokens=min(options.max_tokens, chatter.context - len(ids)),
-            logits_processor=LogitsProcessorList([watch, *sampling(options)]), custom_generate=pulled,
+            prompt, attention_mask=torch.ones_like(prompt), max_new_tokens=min(options.max_tokens, chatter.context - len(ids)), do_sample=False, num_beams=1,
+            use_cache=True, logits_processor=LogitsProcessorList([watch, *sampling(options)]), custom_generate=pulled,
             pad_token_id=pad if pad is not None else min(chatter.eos_ids, default=0),
         )  # fmt: skip
-    for token in tokens:
-        yield watch.choice(token)
+    for number, token in enumerate(tokens, 1):
+        with torch.inference_mode():
+            choice = watch.choice(token)
+        if math.isnan(choice.log):
+            raise WorkbenchError(
+                f"{chatter.name} gives no numbers (NaN) at token {number} of its reply; its weights are damaged, or too large for the number format: "
+                "try fp32, or another checkpoint."
+            )
+        yield choice
 
 
 def pulled(
@@ -85,22 +88,24 @@ def pulled(
 ) -> Iterator[int]:
     """The decoding loop for `generate`, which prepares the cache, the processors and the criteria: greedy, and a token only when one is asked for.
 
-    The library's own loop pushes its tokens into a streamer, so it needs a thread beside the reader's. On two cores that thread costs 11 % of a billion
-    weights' time and 20–40 % of the demo's: libgomp lets its threads sleep at each operation once there are two teams, and the reader takes the interpreter's
-    lock at each token.
+    The library's own loop, of which this is the greedy part, pushes its tokens into a streamer, so it needs a thread beside the reader's. On two cores that
+    thread costs 11 % of a billion weights' time and 20 to 40 % of the demo's: libgomp lets its threads sleep at each operation once there are two teams, and
+    the reader takes the interpreter's lock at each token.
     """
-    fresh, done = input_ids, False
-    unused = {"generation_config", "attention_mask", "position_ids"}  # one prompt has no padding, and the cache knows how far it is
-    given = {name: value for name, value in given.items() if name not in unused}
+    given = {name: value for name, value in given.items() if name != "generation_config"}
+    first, done = True, False
     while not done:
         with torch.inference_mode():
-            logits = model(fresh, **given, return_dict=True).logits[:, -1]
-            scores = logits_processor(input_ids, logits.to(torch.float32, copy=True))
-            fresh = scores.argmax(-1, keepdim=True)
-            input_ids = torch.cat([input_ids, fresh], dim=-1)
-            done = bool(stopping_criteria(input_ids, scores).all())
-            token = int(fresh)
-        yield token
+            newest = None if first or not given["use_cache"] else 1
+            asked = model.prepare_inputs_for_generation(input_ids, next_sequence_length=newest, is_first_iteration=first, **given)
+            outputs = model(**asked, return_dict=True)
+            given = model._update_model_kwargs_for_generation(outputs, given)
+            scores = logits_processor(input_ids, outputs.logits[:, -1].to(torch.float32, copy=True))
+            token = scores.argmax(-1, keepdim=True)
+            input_ids = torch.cat([input_ids, token], dim=-1)
+            first, done = False, bool(stopping_criteria(input_ids, scores).all())
+            del outputs, asked  # the logits of a whole prompt, where a model gives them
+        yield int(token)
 
 
 def sampling(options: Sampling) -> LogitsProcessorList:

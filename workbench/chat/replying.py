@@ -53,8 +53,9 @@ class Reply:
     """A reply as far as it has come.
 
     `finish` is "" while it grows, then "eos", "length" (as long as asked for), "context" (the context is full) or "stopped". `seconds` are those that the
-    model worked, `first_seconds` those until its first token; `waited` those in which other replies had their turn. `script` is the script of most letters,
-    with its `script_share`; `repeated` is the piece that the reply ends in again and again, or "". `notes`: what is not as was asked, a sentence each.
+    model worked, `first_seconds` those until its first token; `waited` those in which others had their turn, or nobody asked for more. `script` is the script
+    of most letters, with its `script_share`; `repeated` is the piece that the reply ends in again and again, or "". `notes`: what is not as was asked, a
+    sentence each.
     """
 
     text: str
@@ -108,7 +109,7 @@ def reply(
     """The reply as it grows: one `Reply` for the first token, then one at most `every` seconds, the last with `finish` set and its `choices`.
 
     Tokens are computed while the next `Reply` is asked for, in the thread that asks; in between, other replies on the device have their turn. Setting `stop`
-    ends it at the next token, and so does closing this generator.
+    ends it at the next token, and so does closing this generator; one that is neither read to its end nor closed keeps its model in memory.
     """
     options, stop = options or Sampling(), stop or threading.Event()
     from .generating import generate
@@ -136,9 +137,11 @@ def reply(
                     turn.pass_on()
                 if stop.is_set():
                     break
-            yield growing.reply(growing.ended(options, stop.is_set()))
+            growing.waited = turn.waited
+            end = growing.reply(growing.ended(options, stop.is_set()))
     finally:
         turn.leave()
+    yield end
 
 
 class _Growing:

@@ -18,16 +18,20 @@ class Turns:
     def take(self, stop: Callable[[], bool]) -> Turn | None:
         """Wait for a first turn; None where `stop` says so before it has come."""
         turn = Turn(self, stop)
-        self.join(turn)
-        if turn.wait():
+        turn.join()
+        try:
+            came = turn.wait()
+        except BaseException:  # an interrupt: its place would hold up all others for good
+            turn.leave()
+            raise
+        if came:
             return turn
-        self.leave(turn)
+        turn.leave()
         return None
 
     def leave(self, turn: Turn) -> None:
         with self.lock:
-            if turn.mine in self.queue:
-                self.queue.remove(turn.mine)
+            self.queue.remove(turn.mine)
             turn.mine.clear()
             self._next()
 
@@ -38,7 +42,7 @@ class Turns:
 
     @property
     def waiting(self) -> int:
-        """Replies under way, those that wait included."""
+        """Replies that compute or wait to; not those whose reader has not asked for more."""
         return len(self.queue)
 
     def _next(self) -> None:
@@ -51,7 +55,7 @@ class Turn:
 
     def __init__(self, turns: Turns, stop: Callable[[], bool]) -> None:
         self.turns, self.stop, self.mine = turns, stop, threading.Event()
-        self.waited, self.left = 0.0, 0.0
+        self.inside, self.waited, self.left = False, 0.0, 0.0
 
     def wait(self, started: float | None = None) -> bool:
         """Whether its turn has come; false where it is to stop instead. A stop is heard within a tenth of a second."""
@@ -75,13 +79,18 @@ class Turn:
             self.turns._next()
         self.wait()
 
+    def join(self) -> None:
+        self.inside = True
+        self.turns.join(self)
+
     def leave(self) -> None:
-        self.left = time.perf_counter()
-        self.turns.leave(self)
+        if self.inside:  # asked first: a reply that has left may be collected while this thread holds the queue's lock
+            self.inside, self.left = False, time.perf_counter()
+            self.turns.leave(self)
 
     def back(self) -> None:
         """Into the queue again, at its end, after `leave`."""
-        self.turns.join(self)
+        self.join()
         self.wait(self.left)
 
 

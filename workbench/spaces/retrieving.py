@@ -89,8 +89,8 @@ def retrieve(
 ) -> Retrieval:
     """Rank the right answers of (n, d) queries among a pool (m, d) by cosine, and by CSLS.
 
-    `right`: (n,) the place of each answer, or a list of places where there may be several. CSLS takes a second product, but only of queries whose answer has
-    many rivals.
+    `right`: (n,) the place of each answer, or a list of places where there may be several. CSLS takes a second product, but only of the first queries
+    and of those whose answer has many rivals.
     """
     from . import ranking
 
@@ -162,14 +162,14 @@ class _HeldBack:
             mine, theirs = slice(start, start + len(block)), slice(first, first + block.shape[1])
             ranking.above(block, half[theirs], least[again][mine], counts[mine])
 
-        _products(q[again], p, take, progress, ready=True)
+        _products(q, p, take, progress, ready=True, which=again)
         found[again] = counts
         return np.maximum(found - _others(self.owner, score, best, self.n), 1)
 
 
 def _pairs(right: Sequence[Sequence[int]] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The number of the query and the place in the pool of each right answer."""
-    if isinstance(right, np.ndarray) and right.ndim == 1:
+    if isinstance(right, np.ndarray) and right.ndim == 1 and right.dtype != object:
         return np.arange(len(right)), right.astype(np.int64)
     answers = [np.atleast_1d(np.asarray(places, dtype=np.int64)) for places in right]
     return np.repeat(np.arange(len(answers)), [len(places) for places in answers]), np.concatenate(answers)
@@ -187,18 +187,23 @@ def _others(owner: np.ndarray, score: np.ndarray, best: np.ndarray, n: int) -> n
 
 
 def _products(
-    queries: np.ndarray, pool: np.ndarray, take: Callable[[np.ndarray, int, int], None], progress: Progress | None = None, ready: bool = False
+    queries: np.ndarray, pool: np.ndarray, take: Callable[[np.ndarray, int, int], None], progress: Progress | None = None, ready: bool = False,
+    which: np.ndarray | None = None,
 ) -> None:  # fmt: skip
-    """Give `take` block after block of cosines, with the first query and the first of the pool in it. One buffer serves for all."""
+    """Give `take` block after block of cosines, with the first query and the first of the pool in it. One buffer serves for all.
+
+    `which`: places of the queries to take, all if None. `ready`: the rows are of length one already.
+    """
     import torch
 
     q, p = (torch.from_numpy(x if ready else unit(x)) for x in (queries, pool))
+    n = len(q) if which is None else len(which)
     buffer = torch.empty(QUERIES * POOL)
-    edges = [0, *range(FIRST, len(q), QUERIES), len(q)]
+    edges = [0, *range(FIRST, n, QUERIES), n]
     for start, end in pairwise(edges):
         if progress:
             progress.check()
-        mine = q[start:end]
+        mine = q[start:end] if which is None else q[torch.from_numpy(which[start:end])]
         for first in range(0, len(p), POOL):
             theirs = p[first : first + POOL]
             block = buffer[: len(mine) * len(theirs)].view(len(mine), len(theirs))
