@@ -26,6 +26,7 @@ PARTS = ("picture", "neighbours", "retrieval", "page")
 ROWS, WIDTH = 32_000, 4_096
 VOCABULARY = 128_000
 PAIRS, WIDTHS = 10_000, (1_024, 4_096)
+FAR = 20.0  # noise under which most right answers have hundreds of nearer rivals
 POINTS = 50_000
 
 
@@ -115,10 +116,10 @@ def pairs(width: int, queries: int = PAIRS, noise: float = 2.0) -> tuple[np.ndar
     return pool[right] + noise * rng.standard_normal((queries, width), dtype=np.float32), pool, right
 
 
-def retrieving(queries: int) -> None:
+def retrieving(queries: int, noise: float) -> None:
     from workbench.spaces import retrieve
 
-    retrieve(*pairs(256, queries))
+    retrieve(*pairs(256, queries, noise))
 
 
 def retrieval(width: int, rounds: int, csls: bool, noise: float = 2.0) -> dict[str, Any]:
@@ -190,8 +191,10 @@ def main() -> None:
             for width in WIDTHS:
                 for csls in (False, True):
                     say(f"retrieval, width {width}, {'csls' if csls else 'cosine'} / bare product", retrieval(width, asked.rounds, csls))
-            say(f"retrieval, width {WIDTHS[0]}, csls, answers far behind / bare product", retrieval(WIDTHS[0], asked.rounds, True, noise=20.0))
-            say("retrieval, peak memory", {f"{n}_queries_mb": round(peak("retrieving", n) - 4 * 256 * (2 * n + 2 * PAIRS) / 1e6) for n in (PAIRS, 4 * PAIRS)})
+            say(f"retrieval, width {WIDTHS[0]}, csls, answers far behind / bare product", retrieval(WIDTHS[0], asked.rounds, True, noise=FAR))
+            for answers, noise in (("near", 2.0), ("far behind", FAR)):
+                taken = {n: peak("retrieving", n, noise) - 4 * 256 * (2 * n + 2 * PAIRS) / 1e6 for n in (PAIRS, 4 * PAIRS)}
+                say(f"retrieval, peak memory, answers {answers}", {f"{n}_queries_mb": round(mb) for n, mb in taken.items()})
         if "page" in asked.only:
             say("page", page(folder))
 
