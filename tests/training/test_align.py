@@ -12,6 +12,7 @@ import workbench as wb
 from workbench.checkpoint import Checkpoint
 from workbench.errors import WorkbenchError
 from workbench.progress import Event, Progress
+from workbench.training.choosing import own_tokens
 from workbench.training.stages import Align
 
 
@@ -82,6 +83,52 @@ def test_only_new_rows_move_if_asked(tmp_path: Path, texts: dict[str, str], tied
     assert wb.training.stages.new_rows(made.id) == new
     with pytest.raises(WorkbenchError, match="was not made by a transfer"):
         wb.training.stages.new_rows(str(folder))
+
+
+def test_target_rows_leave_what_both_languages_use(tmp_path: Path, texts: dict[str, str]) -> None:
+    folder = tiny.folder(tmp_path / "model")
+    bigger = tiny.tokenizer(tmp_path / "bigger", merges=90, texts=tiny.ENGLISH + tiny.RUSSIAN)
+    carried = wb.run(wb.transfer.Transfer(model=str(folder), tokenizer=str(bigger)))
+    lines = [*tiny.RUSSIAN, "съешь же ещё этих мягких булок"]  # letters that the new tokenizer has no token for
+    write(Path(texts["text"]), lines)
+    made = wb.run(Align(**align(folder, texts, rows="target").model_dump() | {"model": carried.id}))
+    tokens, new = wb.tokenizer.load(carried.id), set(wb.training.stages.new_rows(carried.id))
+    russian, english = ({i for n in range(40) for line in each for i in tokens(f"{line}, {n}")["input_ids"]} for each in (lines, tiny.ENGLISH))
+    assert russian - english - new, "old rows of the new language's own"
+    assert russian & english, "and some of both"
+    before, after = Checkpoint.open(carried.path), Checkpoint.open(made.path)
+    for old, now in ((before.input(), after.input()), (before.output(), after.output())):
+        moved = {i for i in range(len(old)) if not torch.equal(old[i], now[i])}
+        assert moved - new, "old rows learn, too"
+        assert moved <= (russian - english) | new
+        assert not moved & (english - new)
+    assert made.metrics["rows_trained"] == len((russian - english) | new)
+
+
+def test_target_rows_are_told_by_how_often_each_language_uses_them(tmp_path: Path) -> None:
+    tiny.tokenizer(tmp_path / "tokenizer")
+    target, source = ["ж" * 50 + "z"], ["z" * 50 + "ж"]
+    tokens = wb.tokenizer.load(tmp_path / "tokenizer")
+    ids = {letter: set(tokens(letter, add_special_tokens=False)["input_ids"]) for letter in "жz"}
+    found = own_tokens(tokens, target, source)
+    assert ids["ж"] <= found
+    assert not ids["z"] & found
+    assert own_tokens(tokens, source, target) >= ids["z"]
+    assert own_tokens(tokens, target, target) == set()
+    assert own_tokens(tokens, target, []) == set(tokens(target[0], add_special_tokens=False)["input_ids"])
+
+
+def test_target_rows_of_pairs_and_of_a_model_that_no_transfer_made(tmp_path: Path, texts: dict[str, str]) -> None:
+    folder = tiny.folder(tmp_path / "model")
+    pairs = tmp_path / "pairs.tsv"
+    pairs.write_text("en\tru\n" + "".join(f"{a} {n}\t{b} {n}\n" for n in range(30) for a, b in zip(tiny.ENGLISH, tiny.RUSSIAN, strict=False)), encoding="utf-8")
+    step = align(folder, {}, pairs=str(pairs), rows="target")
+    assert step.trained_rows()
+    assert wb.run(step).metrics["rows_trained"] == len(step.trained_rows())
+    with pytest.raises(WorkbenchError, match="give --source-text, or use --rows new"):
+        wb.run(align(folder, {"text": texts["text"]}, rows="target"))
+    with pytest.raises(WorkbenchError, match="has no new rows; use --rows all"):
+        wb.run(align(folder, {"text": texts["text"], "source_text": texts["text"]}, rows="target"))
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path, texts: dict[str, str]) -> None:

@@ -95,7 +95,7 @@ def test_adapters_on_chosen_layers_and_new_rows_leave_all_else_alone(tmp_path: P
     made = wb.run(Monolingual(model=carried.id, **QUICK | texts | knobs))
     layers = {f"model.layers.{n}.{name}.weight" for n in (0, 2) for name in ("self_attn.q_proj", "mlp.down_proj")}
     assert moved(carried.path, made.path) - TABLES == layers
-    new = set(wb.training.running.new_rows(carried.id))
+    new = set(wb.training.stages.new_rows(carried.id))
     for before, after in zip(*((c.input(), c.output()) for c in map(Checkpoint.open, (carried.path, made.path))), strict=True):
         rows = {n for n in range(len(before)) if not torch.equal(before[n], after[n])}
         assert rows
@@ -107,7 +107,7 @@ def test_new_rows_are_known_behind_lep_too(tmp_path: Path) -> None:
     bigger = tiny.tokenizer(tmp_path / "bigger", merges=90, texts=tiny.ENGLISH + tiny.RUSSIAN)
     carried = wb.run(wb.transfer.Transfer(model=str(place), tokenizer=str(bigger)))
     chat = wb.run(wb.transfer.Lep(base=str(place), adapted=carried.id, instruct=str(place), variant="swap"))
-    assert wb.training.running.new_rows(chat.id) == wb.training.running.new_rows(carried.id)
+    assert wb.training.stages.new_rows(chat.id) == wb.training.stages.new_rows(carried.id)
 
 
 def test_a_wrong_target_names_the_right_ones(tmp_path: Path, texts: dict[str, str]) -> None:

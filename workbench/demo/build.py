@@ -33,7 +33,7 @@ class Build(Step):
         "all", description="Which model to train; en-chat needs en-base to be there."
     )
     seed: int = Field(0, ge=0, description="Decides the text, its order and the first weights.")
-    scale: float = Field(1.0, gt=0.0, le=10.0, description="Share of the usual steps and minutes, for a quick trial.", json_schema_extra={"advanced": True})
+    scale: float = Field(1.0, gt=0.0, le=10.0, description="Share of the usual steps, for a quick trial.", json_schema_extra={"advanced": True})
 
     def run(self, out: Path, progress: Progress) -> dict[str, Any]:
         from .. import refs

@@ -58,13 +58,13 @@ def base(_made: Path, seed: int, scale: float, progress: Progress) -> Made:
         taught = binding.taught(Qwen3ForCausalLM(_shape(tokenizer, 2)), tokenizer, LAYERS, seed, scale, progress.part(0.0, 0.19))
     model = taught["model"]
     settings = Settings(
-        steps=_scaled(8_000, scale), minutes=68 * scale, batch_size=8, learning_rate=2e-3, warmup_steps=20, schedule="linear", weight_decay=0.02,
+        steps=_scaled(7_050, scale), batch_size=8, learning_rate=2e-3, warmup_steps=20, schedule="linear", weight_decay=0.02,
         optimizer="muon", seed=seed, dtype="fp32", compile=_compiles(scale),
     )  # fmt: skip
     first = _train(model, tokenizer, BASE_PHASES, settings, progress.part(0.19, 0.58), chat=False)
     # The blocks of the second phase again (this is their seed), then more of them, from a high rate:
     # questions in English .90 → .92, in Russian .80 → .84, in Persian .75 → .84.
-    again = replace(settings, steps=_scaled(9_000, scale), minutes=72 * scale, learning_rate=1.5e-3, warmup_steps=50, seed=seed + 1)
+    again = replace(settings, steps=_scaled(8_270, scale), learning_rate=1.5e-3, warmup_steps=50, seed=seed + 1)
     about = _train(model, tokenizer, BASE_PHASES[1:], again, progress.part(0.58, 1.0), chat=False)
     scores = measure.language_model(model, tokenizer, chat=False, count=_scaled(COUNT, scale))
     return Made(model, tokenizer, about | {"pairs": taught["stages"], "first": first, "total": {k: first[k] + about[k] for k in TOTALS}, "scores": scores})
@@ -86,7 +86,7 @@ def chat(made: Path, seed: int, scale: float, progress: Progress) -> Made:
     lora = adapters.Lora(rank=8, alpha=16.0, targets=BETWEEN)
     learner = adapters.learner(model, marks, lora, seed)
     settings = Settings(
-        steps=_scaled(300, scale), minutes=9 * scale, learning_rate=MARKS_RATE, warmup_steps=20, schedule="linear", optimizer="adamw", seed=seed + 1,
+        steps=_scaled(300, scale), learning_rate=MARKS_RATE, warmup_steps=20, schedule="linear", optimizer="adamw", seed=seed + 1,
         dtype="fp32",
     )  # fmt: skip
     about = _train(learner.model, tokenizer, CHAT_PHASES, settings, progress, chat=True, groups=learner.groups(MARKS_RATE, ADAPTERS_RATE))
@@ -102,7 +102,7 @@ def multi(_made: Path, seed: int, scale: float, progress: Progress) -> Made:
 
     tokenizer = tokenizers.multi_tokenizer(seed, scale=_text_share(scale))
     settings = Settings(
-        steps=_scaled(6_000, scale), minutes=25 * scale, batch_size=8, learning_rate=3e-3, warmup_steps=50, schedule="linear", weight_decay=0.02,
+        steps=_scaled(2_600, scale), batch_size=8, learning_rate=3e-3, warmup_steps=50, schedule="linear", weight_decay=0.02,
         optimizer="muon", seed=seed, dtype="fp32", compile=_compiles(scale),
     )  # fmt: skip
     model = _fresh(lambda: Qwen3ForCausalLM(_shape(tokenizer, LAYERS)), seed)
@@ -122,7 +122,7 @@ def encoder(lang: str, seed: int, scale: float, progress: Progress) -> Made:
         type_vocab_size=1, pad_token_id=tokenizer.pad_token_id, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
     )  # fmt: skip
     settings = Settings(
-        steps=_scaled(4_000, scale), minutes=5 * scale, batch_size=32, learning_rate=3e-3, warmup_steps=50, schedule="linear", weight_decay=0.01,
+        steps=_scaled(1_500, scale), batch_size=32, learning_rate=3e-3, warmup_steps=50, schedule="linear", weight_decay=0.01,
         optimizer="muon", seed=seed, dtype="fp32",
     )  # fmt: skip
 

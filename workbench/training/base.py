@@ -21,8 +21,12 @@ if TYPE_CHECKING:
     from .fitting import Settings
 
 ADVANCED = {"advanced": True}
-Rows = Literal["all", "new"]
-ROWS: Any = Field("all", description="Which rows of the two tables are trained: all, or only those that the transfer filled in.")
+Rows = Literal["all", "new", "target"]
+ROWS: Any = Field(
+    "all",
+    description="Which rows of the two tables are trained: all (as the papers do), new (that the transfer filled in), or target (those, and old ones that text "
+    "uses ten times as often as source_text; what both languages share stays).",
+)
 
 
 class Stage(ModelStep):
@@ -102,9 +106,9 @@ class Stage(ModelStep):
 
     def trained_rows(self) -> list[int] | None:
         """The ids of the rows that learn; None for all."""
-        from .running import new_rows
+        from .choosing import trained_rows
 
-        return new_rows(self.model) if getattr(self, "rows", "all") == "new" else None
+        return trained_rows(self)
 
 
 class Lora(Stage):

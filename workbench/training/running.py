@@ -187,24 +187,6 @@ def check_block(source: Checkpoint, block: int) -> None:
         raise WorkbenchError(f"block={block} is more than the {longest} tokens that this model can read at once; use --block {longest} or less.")
 
 
-def new_rows(reference: str) -> list[int]:
-    """The ids of the rows that a transfer filled in, also where the model was trained or made by LEP since.
-
-    Raises WorkbenchError for a model that no transfer made.
-    """
-    from ..transfer.base import COPY
-    from ..transfer.explaining import Origin
-
-    try:
-        kinds = Origin.open(reference).blend.kind
-    except WorkbenchError as error:
-        raise WorkbenchError(f"'{reference}' was not made by a transfer, so it has no new rows; use --rows all.") from error
-    found = [int(i) for i in (kinds != COPY).nonzero()[0]]
-    if not found:
-        raise WorkbenchError(f"The transfer that made '{reference}' filled in no row; use --rows all.")
-    return found
-
-
 def continuation(model: Any, tokenizer: PreTrainedTokenizerFast, text: str, tokens: int = WRITTEN) -> str:
     """How the model goes on after a text, greedily."""
     return _written(model, tokenizer, start_ids(tokenizer) + encode(tokenizer, text), tokens)

@@ -12,7 +12,8 @@ from ..progress import Progress
 from ..specs import PairsRef, TextRef
 from . import feeds
 from .base import ADVANCED, ROWS, Lora, Rows, Stage
-from .running import check_block, continuation, new_rows
+from .choosing import new_rows
+from .running import check_block, continuation
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
