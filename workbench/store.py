@@ -147,11 +147,16 @@ def open_artefact(reference: str) -> Artefact:
     path = folder() / reference
     if not ID.fullmatch(reference) or not (path / "manifest.json").is_file():
         raise WorkbenchError(f"There is no artefact '{reference}'.{nearest(reference, [a.id for a in artefacts()]) or ' None has been made so far.'}")
+    return read(path)
+
+
+def read(path: Path) -> Artefact:
+    """The artefact in a folder, in this home or a copy elsewhere. Raises WorkbenchError where its manifest cannot be read."""
     try:
         manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
         return Artefact(manifest["id"], manifest["kind"], path, {"metrics": manifest["metrics"], "spec": manifest["spec"], **manifest})
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise WorkbenchError(f"The manifest of {reference} cannot be read ({type(error).__name__}); delete the folder {path}.") from error
+        raise WorkbenchError(f"The manifest of {path.name} cannot be read ({type(error).__name__}); delete the folder {path}.") from error
 
 
 def artefacts(kind: str = "") -> list[Artefact]:

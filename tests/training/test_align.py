@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from workbench.checkpoint import Checkpoint
 from workbench.errors import WorkbenchError
 from workbench.progress import Event, Progress
 from workbench.training.choosing import own_tokens
-from workbench.training.stages import Align
+from workbench.training.foreseeing import foresee
+from workbench.training.stages import Align, Monolingual
 
 
 def write(path: Path, lines: list[str], times: int = 40) -> str:
@@ -118,17 +120,55 @@ def test_target_rows_are_told_by_how_often_each_language_uses_them(tmp_path: Pat
     assert own_tokens(tokens, target, []) == set(tokens(target[0], add_special_tokens=False)["input_ids"])
 
 
-def test_target_rows_of_pairs_and_of_a_model_that_no_transfer_made(tmp_path: Path, texts: dict[str, str]) -> None:
+def test_target_rows_of_pairs_and_of_a_model_that_no_transfer_made(tmp_path: Path) -> None:
     folder = tiny.folder(tmp_path / "model")
     pairs = tmp_path / "pairs.tsv"
     pairs.write_text("en\tru\n" + "".join(f"{a} {n}\t{b} {n}\n" for n in range(30) for a, b in zip(tiny.ENGLISH, tiny.RUSSIAN, strict=False)), encoding="utf-8")
-    step = align(folder, {}, pairs=str(pairs), rows="target")
-    assert step.trained_rows()
-    assert wb.run(step).metrics["rows_trained"] == len(step.trained_rows())
-    with pytest.raises(WorkbenchError, match="give --source-text, or use --rows new"):
-        wb.run(align(folder, {"text": texts["text"]}, rows="target"))
+    step, tokens = align(folder, {}, pairs=str(pairs), rows="target"), wb.tokenizer.load(folder)
+    rows = step.trained_rows()
+    english = {i for line in tiny.ENGLISH for i in tokens(f"{line} 12")["input_ids"]}
+    assert rows
+    assert not english & set(rows)
+    assert set(rows) <= {i for line in tiny.RUSSIAN for i in tokens(f"{line} 12")["input_ids"]}
+    assert foresee(align(folder, {}, pairs=str(pairs), rows="target")).optimizer > foresee(step).optimizer, "before the texts are read, the most it can be"
+    assert wb.run(step).metrics["rows_trained"] == len(rows)
+
+
+@pytest.mark.parametrize(("given", "said"), [({"text"}, "give --source-text, or use --rows all"), ({"source_text"}, "give --text, or use --rows all")])
+def test_target_rows_need_both_languages(tmp_path: Path, texts: dict[str, str], given: set[str], said: str) -> None:
+    folder = tiny.folder(tmp_path / "model")
+    with pytest.raises(WorkbenchError, match=said):
+        wb.run(align(folder, {name: texts[name] for name in given}, rows="target"))
+
+
+def test_target_rows_that_cannot_be_told_are_refused(tmp_path: Path, texts: dict[str, str]) -> None:
+    folder = tiny.folder(tmp_path / "model")
     with pytest.raises(WorkbenchError, match="has no new rows; use --rows all"):
         wb.run(align(folder, {"text": texts["text"], "source_text": texts["text"]}, rows="target"))
+    bigger = tiny.tokenizer(tmp_path / "bigger", merges=90, texts=tiny.ENGLISH + tiny.RUSSIAN)
+    carried = wb.run(wb.transfer.Transfer(model=str(folder), tokenizer=str(bigger)))
+    shutil.copytree(carried.path, tmp_path / "copy")
+    whole = align(Path(carried.id), texts, rows="target").model_dump() | {"model": carried.id}
+    assert Align(**whole | {"model": str(tmp_path / "copy")}).trained_rows() == Align(**whole).trained_rows()
+    (tmp_path / "copy" / "manifest.json").unlink()
+    for rows in ("target", "new"):  # where the new rows are not known any more, they are not just left out
+        with pytest.raises(WorkbenchError, match="is a copy of a transferred model; give the id of the original"):
+            wb.run(align(tmp_path / "copy", texts, rows=rows))
+
+
+def test_target_rows_behind_lep_and_with_adapters(tmp_path: Path, texts: dict[str, str]) -> None:
+    folder = tiny.folder(tmp_path / "model")
+    bigger = tiny.tokenizer(tmp_path / "bigger", merges=90, texts=tiny.ENGLISH + tiny.RUSSIAN)
+    carried = wb.run(wb.transfer.Transfer(model=str(folder), tokenizer=str(bigger)))
+    lep = wb.run(wb.transfer.Lep(base=str(folder), adapted=carried.id, instruct=str(folder), variant="swap"))
+    knobs = align(folder, texts, rows="target").model_dump(exclude={"stage"}) | {"model": lep.id}
+    step = Monolingual(**knobs, lora_rank=2, body_learning_rate=1e-3)
+    made, before = wb.run(step), Checkpoint.open(lep.path)
+    after = Checkpoint.open(made.path)
+    moved = {i for i in range(before.shape[0]) if not torch.equal(before.input()[i], after.input()[i])}
+    assert moved
+    assert moved <= set(step.trained_rows()) < set(range(before.shape[0]))
+    assert set(wb.training.stages.new_rows(carried.id)) <= set(step.trained_rows())
 
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path: Path, texts: dict[str, str]) -> None:

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from ..progress import Progress
 from ..specs import ModelRef, ModelStep, tag_of
@@ -24,8 +24,8 @@ ADVANCED = {"advanced": True}
 Rows = Literal["all", "new", "target"]
 ROWS: Any = Field(
     "all",
-    description="Which rows of the two tables are trained: all (as the papers do), new (that the transfer filled in), or target (those, and old ones that text "
-    "uses ten times as often as source_text; what both languages share stays).",
+    description="Which rows of the two tables are trained: all (as the papers do), new (that the transfer filled in), or target (those, and old ones that the "
+    "first 1000 documents of text use ten times as often as those of source_text; what both languages share stays).",
 )
 
 
@@ -36,6 +36,7 @@ class Stage(ModelStep):
     makes: ClassVar[str] = "model"
     main: ClassVar[tuple[str, ...]] = ("model", "text")
     kind: ClassVar[str] = "tables"  # what learns, for a word about learning rates
+    _rows: list[int] | None = PrivateAttr(None)
     preset: Preset = Field("demo", description="Sets the knobs that are not given, for a small model, a laptop, one GPU, or to the papers' values.")
     model: ModelRef = Field(description="The model to train, as a rule one that a transfer made.")
     steps: int = Field(600, ge=1, description="Training steps at most.")
@@ -104,11 +105,18 @@ class Stage(ModelStep):
         mine = {f.name: getattr(self, f.name) for f in fields(Settings) if f.name in type(self).model_fields}
         return Settings(**mine | {"steps": last, "warmup_steps": warm})
 
-    def trained_rows(self) -> list[int] | None:
-        """The ids of the rows that learn; None for all."""
+    def trained_rows(self, again: bool = False) -> list[int] | None:
+        """The ids of the rows that learn; None for all. Texts are read for it once, unless asked for again."""
         from .choosing import trained_rows
 
-        return trained_rows(self)
+        if again or self._rows is None:
+            self._rows = trained_rows(self)
+        return self._rows
+
+    @property
+    def reads_rows(self) -> bool:
+        """Whether texts must yet be read to know which rows learn."""
+        return getattr(self, "rows", "all") == "target" and self._rows is None
 
 
 class Lora(Stage):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ..errors import WorkbenchError
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from .base import Stage
 
 OFTEN = 10.0  # times as large a share of the new language's tokens as of the source language's
-SAMPLE = 1000  # documents of each language
+SAMPLE = 1000  # documents of each language, the first ones
 
 
 def trained_rows(stage: Stage) -> list[int] | None:
@@ -31,19 +32,24 @@ def trained_rows(stage: Stage) -> list[int] | None:
 def new_rows(reference: str) -> list[int]:
     """The ids of the rows that a transfer filled in, also where the model was trained or made by LEP since.
 
-    Raises WorkbenchError for a model that no transfer made.
+    Raises WorkbenchError for a model that no transfer made, or one that filled in no row.
     """
-    from ..transfer.base import COPY
-    from ..transfer.explaining import Origin
+    from ..transfer.explaining import NoTransfer
 
     try:
-        kinds = Origin.open(reference).blend.kind
-    except WorkbenchError as error:
+        found = _filled(reference)
+    except NoTransfer as error:
         raise WorkbenchError(f"'{reference}' was not made by a transfer, so it has no new rows; use --rows all.") from error
-    found = [int(i) for i in (kinds != COPY).nonzero()[0]]
     if not found:
         raise WorkbenchError(f"The transfer that made '{reference}' filled in no row; use --rows all.")
     return found
+
+
+def _filled(reference: str) -> list[int]:
+    from ..transfer.base import COPY
+    from ..transfer.explaining import Origin
+
+    return [int(i) for i in (Origin.open(reference).blend.kind != COPY).nonzero()[0]]
 
 
 def own_tokens(tokenizer: PreTrainedTokenizerFast, target: Iterable[str], source: Iterable[str]) -> set[int]:
@@ -56,32 +62,36 @@ def own_tokens(tokenizer: PreTrainedTokenizerFast, target: Iterable[str], source
 
 
 def _target_rows(stage: Stage) -> list[int]:
-    """New rows, and the old ones that belong to the target language.
+    """New rows, and the old ones that belong to the target language, by the first `SAMPLE` documents of each.
 
     What both languages share, such as marks of punctuation, stays: a chat model's layers rest on it. With the demo's Russian (1 200 steps, 200 held-out
     questions in Russian and in English, of which the original answers .82 and .92) LEP's chat model answered .75 and .91; .72 and .87 where all rows had
     learnt, .73 and .87 where new ones and all of those had that Russian text uses, and .65 and .92 where new ones alone had.
     """
     from .. import refs, tokenizer
+    from ..transfer.explaining import NoTransfer
 
     tokens = tokenizer.load(refs.locate(stage.model))
     own = own_tokens(tokens, *_both_languages(stage))
-    try:
-        new = new_rows(stage.model)
-    except WorkbenchError:  # no transfer made it, so its old rows are all it has
-        new = []
-    if not own and not new:
+    with suppress(NoTransfer):  # then its old rows are all it has
+        own.update(_filled(stage.model))
+    if not own:
         raise WorkbenchError(f"No token is mainly one of the new language, and '{stage.model}' has no new rows; use --rows all.")
-    return sorted(own.union(new))
+    return sorted(own)
 
 
 def _both_languages(stage: Any) -> tuple[list[str], list[str]]:
-    """Some text in the new language and in the source language: of the texts, or of the sides of the pairs."""
+    """Documents in the new language and in the source language: of the texts, or else of the sides of the pairs."""
     from .. import corpus
 
-    text, source, pairs = (getattr(stage, name, None) for name in ("text", "source_text", "pairs"))
-    if not (text or pairs) or not (source or pairs):
-        raise WorkbenchError("rows=target tells the new language's tokens by comparing it with source text; give --source-text, or use --rows new.")
-    both = corpus.open_parallel(pairs, seed=stage.seed).train.take(SAMPLE) if pairs else []
-    there = corpus.open(text, seed=stage.seed).train.take(SAMPLE) if text else [b for _, b in both]
-    return there, corpus.open(source, seed=stage.seed).train.take(SAMPLE) if source else [a for a, _ in both]
+    pairs = corpus.open_parallel(stage.pairs, seed=stage.seed).train.take(SAMPLE) if getattr(stage, "pairs", None) else []
+    found = []
+    for side, knob in ((1, "text"), (0, "source_text")):
+        reference = getattr(stage, knob)
+        if not reference and not pairs:
+            raise WorkbenchError(f"rows=target tells the two languages' tokens apart by text of both; give --{knob.replace('_', '-')}, or use --rows all.")
+        documents = corpus.open(reference, seed=stage.seed).train.take(SAMPLE) if reference else [pair[side] for pair in pairs]
+        if not documents:
+            raise WorkbenchError(f"{reference} has no document to train on by which rows=target could tell its language's tokens; give more text.")
+        found.append(documents)
+    return found[0], found[1]

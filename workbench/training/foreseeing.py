@@ -24,7 +24,7 @@ def foresee(stage: Stage, steps: int | None = None) -> Estimate:
     from .estimating import Shape, adapter_bytes, estimate
 
     config = checkpoint.Checkpoint.open(refs.locate(stage.model)).config
-    rows = stage.trained_rows()
+    rows = None if stage.reads_rows else stage.trained_rows()  # all of them is the most it can be
     trained = {"tables": "tables", "full": "all"}.get(stage.kind)
     beside, widths = (0, []) if trained else adapters(stage, config)
     made = estimate(

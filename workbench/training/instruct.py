@@ -27,8 +27,8 @@ LOOKED_AT = 500  # conversations whose lengths are compared with the block befor
 class OnChats(Lora):
     """The base of stages that learn conversations: loss on the replies only, in the template in which the model is asked later."""
 
-    text: TextRef | None = Field(None, description="Text in the new language: bits per byte are measured on it, and copy tasks made of it.")
-    source_text: TextRef | None = Field(None, description="Text in the language the model already knows, to measure bits per byte on.")
+    text: TextRef | None = Field(None, description="Text in the new language: bits per byte are measured on it, copy tasks and rows=target made of it.")
+    source_text: TextRef | None = Field(None, description="Text in the language the model already knows, to measure bits per byte on, and for rows=target.")
     copy_tasks: int = Field(0, ge=0, description="Tasks to repeat a sentence or paragraph of the text, mixed in (LEP: 2000 among its instructions).")
 
     copy_requests: tuple[str, ...] = Field(

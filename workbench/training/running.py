@@ -51,7 +51,7 @@ def opened(stage: Stage, progress: Progress | None = None) -> Opened:
     tokens = tokenizer.load(source.path)
     source.check_fits(max(tokens.get_vocab().values()) + 1)
     check_block(source, stage.block)
-    stage.trained_rows()
+    stage.trained_rows(again=True)
     data = stage.data(tokens, progress or Progress())
     said = [*cautions.of_tokenizer(source, tokens), *data.said]
     rates = [("tables", "learning_rate")] + ([(stage.kind, "body_learning_rate")] if stage.kind != "tables" else [])

@@ -54,6 +54,10 @@ class Explanation:
     text: str
 
 
+class NoTransfer(WorkbenchError):
+    """No transfer made a model or an ancestor of it."""
+
+
 @dataclass(frozen=True)
 class Origin:
     """A model that descends from a transfer, opened to explain its rows; open it once for many tokens."""
@@ -64,7 +68,7 @@ class Origin:
 
     @classmethod
     def open(cls, model: str | Path) -> Origin:
-        """By reference. Raises WorkbenchError if no transfer made the model or an ancestor of it, or its manifest is gone."""
+        """By reference. Raises NoTransfer if no transfer made the model or an ancestor of it, WorkbenchError if its manifest is gone."""
         place = transfer = refs.locate(model)
         seen: set[Path] = set()
         while not (transfer / BLEND).is_file():
@@ -73,9 +77,7 @@ class Origin:
             earlier = getattr(step, "adapted", None) or getattr(step, "model", None) or getattr(step, "source", None)
             seen.add(transfer)
             if earlier is None or (transfer := refs.locate(earlier)) in seen:
-                raise WorkbenchError(
-                    f"{model} was not made by a transfer, so nothing records what its vectors are made of; give the id of a transferred model."
-                )
+                raise NoTransfer(f"{model} was not made by a transfer, so nothing records what its vectors are made of; give the id of a transferred model.")
         step = _step(transfer)
         if step is None:
             raise WorkbenchError(f"{model} is a copy of a transferred model; give the id of the original, whose manifest names the source.")
@@ -179,7 +181,7 @@ class Origin:
 
 def _step(place: Path) -> Any:
     """The step that made an artefact; None where the folder is none."""
-    return store.open_artefact(place.name).step if (place / "manifest.json").is_file() else None
+    return store.read(place).step if (place / "manifest.json").is_file() else None
 
 
 def explain(model: str | Path, token: str | int, limit: int = 64) -> Explanation:
