@@ -8,6 +8,7 @@ import pytest
 
 from workbench.demo import binding
 from workbench.demo.pairs import DEEP, SHALLOW, Difficulty
+from workbench.errors import Stopped
 from workbench.progress import Event, Progress
 
 
@@ -42,12 +43,13 @@ def test_one_that_is_not_mastered_takes_all_its_steps(shallow: tuple[Any, Any], 
 
 
 def test_all_languages_come_in_turn_and_the_model_grows(shallow: tuple[Any, Any]) -> None:
-    made = binding.taught(*shallow, layers=3, seed=0, scale=0.001, progress=Progress())
-    assert [stage["steps"] for stage in made["stages"]] == [1] * (len(SHALLOW) + len(DEEP))
-    assert made["model"].config.num_hidden_layers == 3
+    model, stages = binding.taught(*shallow, layers=3, seed=0, scale=0.001, progress=Progress())
+    assert [stage["steps"] for stage in stages] == [1] * (len(SHALLOW) + len(DEEP))
+    assert model.config.num_hidden_layers == 3
 
 
 def test_a_stop_of_the_user_ends_all(shallow: tuple[Any, Any]) -> None:
     seen: list[Event] = []
-    made = binding.taught(*shallow, layers=3, seed=0, scale=0.1, progress=Progress(seen.append, lambda: any(e.kind == "metric" for e in seen)))
-    assert len(made["stages"]) == 1
+    with pytest.raises(Stopped):
+        binding.taught(*shallow, layers=3, seed=0, scale=0.1, progress=Progress(seen.append, lambda: any(e.kind == "metric" for e in seen)))
+    assert not [e for e in seen if e.kind == "note"]  # which says that one is done

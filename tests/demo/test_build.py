@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import workbench as wb
 from workbench.demo.build import STAGES, Build
+from workbench.demo.pairs import DEEP, SHALLOW
 from workbench.demo.rows import BLOCK, RETOLD, blend, blocks, retellings
 from workbench.demo.tokenizers import MARKS, TEMPLATE, base_tokenizer, plm_tokenizer
 from workbench.demo.world import facts
@@ -53,11 +55,31 @@ def test_what_is_there_is_kept(place: Path) -> None:
     assert set(report.metrics["models"]) == set(STAGES)
 
 
-def test_a_stop_leaves_no_half_model(tmp_path: Path) -> None:
+def _stopped_after(metrics: int, **given: Any) -> None:
+    """Run a build until it has reported so many rows of curves."""
     seen: list[Event] = []
-    with pytest.raises(Stopped):
-        wb.run(Build(out=str(tmp_path), only="ru-plm", scale=0.05), Progress(seen.append, lambda: any(e.kind == "metric" for e in seen)))
-    assert not list(tmp_path.iterdir())
+    with pytest.raises(Stopped, match="goes on from here"):
+        wb.run(Build(**given), Progress(seen.append, lambda: sum(e.kind == "metric" and "loss" in e.data for e in seen) >= metrics))
+
+
+def test_a_stopped_model_is_no_model_and_ends_as_one_that_was_not_stopped(place: Path, tmp_path: Path) -> None:
+    given = {"out": str(tmp_path), "only": "ru-plm", "scale": SCALE}
+    _stopped_after(1, **given)
+    assert [p.name for p in tmp_path.iterdir()] == [f".work-ru-plm-0-{SCALE:g}"]
+    wb.run(Build(**given), Progress())
+    assert [p.name for p in tmp_path.iterdir()] == ["ru-plm"]
+    assert (tmp_path / "ru-plm" / "model.safetensors").read_bytes() == (place / "ru-plm" / "model.safetensors").read_bytes()
+
+
+def test_the_base_goes_on_in_the_training_in_which_it_was(place: Path, tmp_path: Path) -> None:
+    about = json.loads((place / "en-base" / "build.json").read_text(encoding="utf-8"))
+    given = {"out": str(tmp_path), "only": "en-base", "scale": SCALE}
+    before = len(SHALLOW) + len(DEEP) + len(about["first"]["loss"])  # rows: a made-up language has one step here, and so one row
+    _stopped_after(before + 1, **given)
+    notes: list[Event] = []
+    wb.run(Build(**given), Progress(notes.append))
+    assert next(e.message for e in notes if e.kind == "note") == "The pairs were learnt before."
+    assert (tmp_path / "en-base" / "model.safetensors").read_bytes() == (place / "en-base" / "model.safetensors").read_bytes()
 
 
 def test_chat_needs_its_base(tmp_path: Path) -> None:

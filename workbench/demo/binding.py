@@ -21,10 +21,12 @@ LOOK = 25  # steps between two looks
 ASKED = 60  # documents of a look
 
 
-def taught(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, layers: int, seed: int, scale: float, progress: Progress) -> dict[str, Any]:
+def taught(
+    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, layers: int, seed: int, scale: float, progress: Progress
+) -> tuple[PreTrainedModel, list[dict[str, Any]]]:
     """Take a model of two layers through the languages of `pairs`, giving it the other `layers` on the way.
 
-    Returns the grown `model` and `stages`, what each language took: a language that is not mastered in its steps is left behind for the next.
+    Returns the grown model and what each language took: a language that is not mastered in its steps is left behind for the next. Raises Stopped.
     """
     curriculum = [*SHALLOW, *DEEP]
     stages: list[dict[str, Any]] = []
@@ -34,9 +36,8 @@ def taught(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, layers: i
         rate = 5e-3 if n < len(SHALLOW) else 4e-3
         done, share = mastered(model, tokenizer, how, max(round(most * scale), 1), rate, seed, progress.part(n / len(curriculum), (n + 1) / len(curriculum)))
         stages.append({**asdict(how), "steps": done.steps, "loss": done.loss, "known": share})
-        if progress.stopping():
-            break
-    return {"model": model, "stages": stages}
+        progress.check()
+    return model, stages
 
 
 def mastered(

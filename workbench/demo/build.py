@@ -24,7 +24,8 @@ _PARTS = {"en-base": (0.0, 0.81), "en-chat": (0.81, 0.84), "multi-base": (0.84, 
 class Build(Step):
     """Train the demo's own models from nothing: about three hours and a half on one processor core.
 
-    A model that is there, with its build.json, is kept; delete its folder to train it again. One that was interrupted begins again.
+    A model that is there, with its build.json, is kept; delete its folder to train it again. One that was interrupted goes on from where it was, within ten
+    minutes: its checkpoints are in a hidden folder beside it until it is done.
     """
 
     command: ClassVar[str] = "demo.build"
@@ -53,16 +54,19 @@ class Build(Step):
 
     def _stage(self, name: str, place: Path, progress: Progress) -> None:
         progress.at(0, f"training {name}")
+        progress.work = place / f".work-{name}-{self.seed}-{self.scale:g}"
         if name == "en-chat" and not (place / "en-base" / "build.json").is_file():
             raise WorkbenchError(f"{place} has no en-base to train en-chat from; run demo.build --only en-base first.")
-        made = self._recipes()[name](place, self.seed, self.scale, progress)
-        if made.about["ended"] == "stop":
-            raise Stopped(f"Stopped at your request; {name} will begin again when you run demo.build again.")
+        try:
+            made = self._recipes()[name](place, self.seed, self.scale, progress)
+        except Stopped as stop:
+            raise Stopped(f"Stopped at your request; run demo.build again and {name} goes on from here.") from stop
         temporary = place / f".tmp-{name}"
         shutil.rmtree(temporary, ignore_errors=True)
         save(made, temporary, {"name": name, "seed": self.seed, "scale": self.scale})
         shutil.rmtree(place / name, ignore_errors=True)
         temporary.rename(place / name)
+        shutil.rmtree(progress.work, ignore_errors=True)
 
     def _recipes(self) -> dict[str, Callable[[Path, int, float, Progress], Made]]:
         from . import models

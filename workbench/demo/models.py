@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import store
+from ..errors import Stopped
 from ..progress import Progress
-from ..training.fitting import Fit, Settings, fit, untouched_randomness
+from ..training.fitting import Settings, fit, untouched_randomness
 from . import binding, measure, rows, tokenizers
 from .world import LANGUAGES, stories
 from .world.instructions import TAUGHT
@@ -49,25 +52,19 @@ class Made:
 
 def base(_made: Path, seed: int, scale: float, progress: Progress) -> Made:
     """en-base: a Qwen3 with one table for input and output, trained from nothing on made-up pairs, then on the world's texts, mostly English."""
-    import torch
-    from transformers import Qwen3ForCausalLM
-
     tokenizer = tokenizers.base_tokenizer(seed, scale=_text_share(scale))
-    with untouched_randomness():
-        torch.manual_seed(seed)
-        taught = binding.taught(Qwen3ForCausalLM(_shape(tokenizer, 2)), tokenizer, LAYERS, seed, scale, progress.part(0.0, 0.19))
-    model = taught["model"]
+    model, pairs = _taught(tokenizer, seed, scale, progress.part(0.0, 0.19, work="pairs"))
     settings = Settings(
         steps=_scaled(7_050, scale), batch_size=8, learning_rate=2e-3, warmup_steps=20, schedule="linear", weight_decay=0.02,
-        optimizer="muon", seed=seed, dtype="fp32", compile=_compiles(scale),
+        optimizer="muon", seed=seed, dtype="fp32", compile=_compiles(scale), checkpoint_every=_scaled(7_050, scale),
     )  # fmt: skip
-    first = _train(model, tokenizer, BASE_PHASES, settings, progress.part(0.19, 0.58), chat=False)
+    first = _train(model, tokenizer, BASE_PHASES, settings, progress.part(0.19, 0.58, work="first"), chat=False)
     # The blocks of the second phase again (this is their seed), then more of them, from a high rate:
     # questions in English .90 → .92, in Russian .80 → .84, in Persian .75 → .84.
     again = replace(settings, steps=_scaled(8_270, scale), learning_rate=1.5e-3, warmup_steps=50, seed=seed + 1)
-    about = _train(model, tokenizer, BASE_PHASES[1:], again, progress.part(0.58, 1.0), chat=False)
+    about = _train(model, tokenizer, BASE_PHASES[1:], again, progress.part(0.58, 1.0, work="again"), chat=False)
     scores = measure.language_model(model, tokenizer, chat=False, count=_scaled(COUNT, scale))
-    return Made(model, tokenizer, about | {"pairs": taught["stages"], "first": first, "total": {k: first[k] + about[k] for k in TOTALS}, "scores": scores})
+    return Made(model, tokenizer, about | {"pairs": pairs, "first": first, "total": {k: first[k] + about[k] for k in TOTALS}, "scores": scores})
 
 
 def chat(made: Path, seed: int, scale: float, progress: Progress) -> Made:
@@ -132,8 +129,7 @@ def encoder(lang: str, seed: int, scale: float, progress: Progress) -> Made:
 
     model = _fresh(lambda: BertForMaskedLM(config), seed)
     collate = DataCollatorForLanguageModeling(tokenizer, mlm_probability=0.2, seed=seed)
-    done = fit(model, stream(single), settings, progress, collate=collate)
-    about = {"data": {"stories": 1.0, "split": "train", "languages": {lang: 1.0}}, "settings": asdict(settings), **_summary(done)}
+    about = {"data": {"stories": 1.0, "split": "train", "languages": {lang: 1.0}}, **_fitted(model, stream(single), settings, progress, collate=collate)}
     return Made(model, tokenizer, about | {"scores": {lang: {"masked_accuracy": measure.masked_accuracy(model, tokenizer, lang, _scaled(COUNT, scale))}}})
 
 
@@ -164,9 +160,33 @@ def _train(
         progress.metric(step=step, **{f"lookup_{lang}": measure.lookup(model, tokenizer, lang, 80, chat=chat, split="validation") for lang in LANGUAGES})
         progress.sample(continuation(model, tokenizer, "Anna lives in"), step=step, prompt="Anna lives in")
 
-    done = fit(model, stream(rows.blend(tokenizer, phases, settings.seed)), settings, progress, every=200, hook=look, groups=groups)
-    data = [{"blocks": count or "the rest", "kinds": kinds, "languages": languages} for count, kinds, languages in phases]
-    return {"data": data, "settings": asdict(settings), **_summary(done)}
+    done = _fitted(model, stream(rows.blend(tokenizer, phases, settings.seed)), settings, progress, every=200, hook=look, groups=groups)
+    return {"data": [{"blocks": count or "the rest", "kinds": kinds, "languages": languages} for count, kinds, languages in phases], **done}
+
+
+def _fitted(model: PreTrainedModel, blocks: Any, settings: Settings, progress: Progress, **given: Any) -> dict[str, Any]:
+    """Train, going on from a checkpoint in the work folder. Raises Stopped at a stop: half a model is none."""
+    done = fit(model, blocks, settings, progress, work=progress.work, **given)
+    if done.ended == "stop":
+        raise Stopped("Stopped at your request.")
+    return {"settings": asdict(settings), "steps": done.steps, "tokens": done.tokens, "seconds": done.seconds, "ended": done.ended, "loss": done.rows}
+
+
+def _taught(tokenizer: PreTrainedTokenizerBase, seed: int, scale: float, progress: Progress) -> tuple[PreTrainedModel, list[dict[str, Any]]]:
+    """A new model that knows what goes with what, and how it learnt that. It is kept whole: those trainings end by what is known and make no checkpoints."""
+    import torch
+    from transformers import Qwen3ForCausalLM
+
+    if progress.work and (progress.work / "stages.json").is_file():
+        progress.note("The pairs were learnt before.")
+        return Qwen3ForCausalLM.from_pretrained(progress.work, dtype=torch.float32), json.loads((progress.work / "stages.json").read_text(encoding="utf-8"))
+    with untouched_randomness():  # the layers that are added on the way draw from the same seed
+        torch.manual_seed(seed)
+        model, stages = binding.taught(Qwen3ForCausalLM(_shape(tokenizer, 2)), tokenizer, LAYERS, seed, scale, progress)
+    if progress.work:
+        model.save_pretrained(progress.work)
+        store.write_json(progress.work / "stages.json", stages)
+    return model, stages
 
 
 def _fresh(make: Callable[[], PreTrainedModel], seed: int) -> PreTrainedModel:
@@ -176,10 +196,6 @@ def _fresh(make: Callable[[], PreTrainedModel], seed: int) -> PreTrainedModel:
     with untouched_randomness():
         torch.manual_seed(seed)
         return make()
-
-
-def _summary(done: Fit) -> dict[str, Any]:
-    return {"steps": done.steps, "tokens": done.tokens, "seconds": done.seconds, "ended": done.ended, "loss": done.rows}
 
 
 def _scaled(count: int, scale: float) -> int:
