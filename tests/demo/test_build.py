@@ -62,11 +62,18 @@ def _stopped_after(metrics: int, **given: Any) -> None:
         wb.run(Build(**given), Progress(seen.append, lambda: sum(e.kind == "metric" and "loss" in e.data for e in seen) >= metrics))
 
 
+def _gone_on_with(**given: Any) -> list[str]:
+    """Run a build to its end; returns what it says it did not do again."""
+    seen: list[Event] = []
+    wb.run(Build(**given), Progress(seen.append))
+    return [e.message for e in seen if e.kind == "note" and ("before" in e.message or "Going on from step" in e.message)]
+
+
 def test_a_stopped_model_is_no_model_and_ends_as_one_that_was_not_stopped(place: Path, tmp_path: Path) -> None:
     given = {"out": str(tmp_path), "only": "ru-plm", "scale": SCALE}
     _stopped_after(1, **given)
     assert [p.name for p in tmp_path.iterdir()] == [f".work-ru-plm-0-{SCALE:g}"]
-    wb.run(Build(**given), Progress())
+    assert len(_gone_on_with(**given)) == 1
     assert [p.name for p in tmp_path.iterdir()] == ["ru-plm"]
     assert (tmp_path / "ru-plm" / "model.safetensors").read_bytes() == (place / "ru-plm" / "model.safetensors").read_bytes()
 
@@ -76,9 +83,10 @@ def test_the_base_goes_on_in_the_training_in_which_it_was(place: Path, tmp_path:
     given = {"out": str(tmp_path), "only": "en-base", "scale": SCALE}
     before = len(SHALLOW) + len(DEEP) + len(about["first"]["loss"])  # rows: a made-up language has one step here, and so one row
     _stopped_after(before + 1, **given)
-    notes: list[Event] = []
-    wb.run(Build(**given), Progress(notes.append))
-    assert next(e.message for e in notes if e.kind == "note") == "The pairs were learnt before."
+    pairs, first, again = _gone_on_with(**given)
+    assert pairs == "The pairs were learnt before."
+    assert first.startswith(f"Going on from step {about['first']['steps']},")
+    assert again.startswith("Going on from step ")
     assert (tmp_path / "en-base" / "model.safetensors").read_bytes() == (place / "en-base" / "model.safetensors").read_bytes()
 
 

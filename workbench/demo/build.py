@@ -25,7 +25,7 @@ class Build(Step):
     """Train the demo's own models from nothing: about three hours and a half on one processor core.
 
     A model that is there, with its build.json, is kept; delete its folder to train it again. One that was interrupted goes on from where it was, within ten
-    minutes: its checkpoints are in a hidden folder beside it until it is done.
+    minutes: its checkpoints are in a hidden folder beside it until it is done. Delete that folder after a change of what the models are made of.
     """
 
     command: ClassVar[str] = "demo.build"
