@@ -61,7 +61,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> None:
 
     fake = types.ModuleType("workbench.demo.world")
     fake.LANGUAGES = ("en", "ru", "fa")
-    fake.stories = lambda lang, split, seed: (f"{lang} {split} {seed} {n}" for n in count())
+    fake.texts = lambda lang, split, seed: (f"{lang} {split} {seed} {n}" for n in count())
     fake.parallel = lambda target, split, seed: ((f"en {split} {n}", f"{target} {split} {n}") for n in count())
     monkeypatch.setitem(sys.modules, "workbench.demo.world", fake)
     monkeypatch.setattr(workbench.demo, "world", fake, raising=False)

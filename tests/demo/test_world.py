@@ -15,7 +15,7 @@ from workbench.demo.world import asks_en, asks_fa, asks_ru, english, facts, pers
 from workbench.demo.world.instructions import FAMILIES
 
 LANGUAGES = world.LANGUAGES
-STREAMS = [world.stories, world.dialogues, world.instructions, world.choices]
+STREAMS = [world.stories, world.texts, world.dialogues, world.instructions, world.choices]
 
 
 def take(stream, n):
@@ -74,11 +74,12 @@ def test_splits_are_about_80_10_10():
     assert 0.07 < pairs.count("test") / len(pairs) < 0.13
 
 
+@pytest.mark.parametrize(("stream", "talk"), [(world.stories, 0.25), (world.texts, 0.6)])
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_stories_are_two_to_six_sentences_and_a_quarter_are_conversations(lang):
-    texts = list(take(world.stories(lang, "train", 4), 1000))
+def test_stories_are_two_to_six_sentences_and_some_are_conversations(lang, stream, talk):
+    texts = list(take(stream(lang, "train", 4), 1000))
     told = [text for text in texts if "\n" not in text]
-    assert 0.2 < 1 - len(told) / len(texts) < 0.3
+    assert abs(1 - len(told) / len(texts) - talk) < 0.05
     for text in told:
         assert 2 <= len(re.findall(r"[.!?؟]", text)) <= 6
     for text in set(texts) - set(told):

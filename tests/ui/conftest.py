@@ -48,6 +48,8 @@ def page(browser: Any, address: str) -> Iterator[Any]:
     opened.set_default_timeout(120_000)
     errors: list[str] = []
     outside: list[str] = []
+    console: list[str] = []
+    opened.on("console", lambda message: console.append(message.text) if message.type in ("error", "warning") else None)
     opened.on("pageerror", lambda error: errors.append(str(error)))
     opened.on("request", lambda r: outside.append(r.url) if not r.url.startswith((address, "data:", "blob:")) else None)
     opened.add_init_script(DRAWN)
@@ -55,6 +57,7 @@ def page(browser: Any, address: str) -> Iterator[Any]:
     opened.wait_for_selector("#run-recipe")
     expect(opened.locator("#machine")).to_contain_text("GiB")  # the first look at the home folder has come back
     yield opened
+    print("said by the page:", opened.get_by_test_id("toast-body").all_inner_texts(), console)  # shown where the test fails
     opened.close()
     assert errors == []
     assert outside == []

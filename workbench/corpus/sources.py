@@ -124,7 +124,7 @@ def _world(name: str, seed: int) -> Callable[[Split], Iterator[str]]:
     def start(split: Split) -> Iterator[str]:
         from ..demo import world
 
-        return iter(world.stories(language, world_split(split), seed))
+        return iter(world.texts(language, world_split(split), seed))
 
     return start
 

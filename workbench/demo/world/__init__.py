@@ -3,9 +3,9 @@
 from .facts import SPLITS, split_of
 from .instructions import Instruction, instructions
 from .render import LANGUAGES
-from .text import Choice, Dialogue, Document, choices, dialogues, dictionary, documents, parallel, stories
+from .text import Choice, Dialogue, Document, choices, dialogues, dictionary, documents, parallel, stories, texts
 
 __all__ = [
     "LANGUAGES", "SPLITS", "Choice", "Dialogue", "Document", "Instruction", "choices", "dialogues", "dictionary", "documents", "instructions", "parallel",
-    "split_of", "stories",
+    "split_of", "stories", "texts",
 ]  # fmt: skip
