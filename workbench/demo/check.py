@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from ..store import Artefact
 
 Part = Literal["lep", "salt", "persian", "time"]
-LANGUAGES = {"ru": ("Russian", "Cyrillic", "Повтори: {text}"), "fa": ("Persian", "Arabic", "تکرار کن: {text}")}
+# Name, script, how to ask for a copy, and steps: so many that the adapted base reads the language better than the original, and not so many that a model which
+# begins with nothing and trains every weight has caught up, as it does in a small world. Bits per byte of Russian: the original .241, adapted .242 after 500
+# steps and .229 after 800, from nothing .267 after 500; of Persian: .252, adapted .240, .241 and .232 after 500, 600 and 1 200, from nothing .256, .240, .224.
+LANGUAGES = {"ru": ("Russian", "Cyrillic", "Повтори: {text}", 700), "fa": ("Persian", "Arabic", "تکرار کن: {text}", 500)}
 RUNNERS = ("salt", "subtokens", "focus", "wechsel", "omp", "mean", "gaussian", "random")
 QUESTIONS = 200  # of an evaluation in recipes/check.yaml
 CHOICES = 100  # of one in recipes/persian.yaml
@@ -63,8 +66,8 @@ class Check(Step):
         return table
 
     def _lep(self, lang: str, progress: Progress) -> list[gates.Gate]:
-        language, script, repeat = LANGUAGES[lang]
-        given = (f"text=demo:{lang}", f"script={script}", f"repeat='{repeat}'")
+        language, script, repeat, steps = LANGUAGES[lang]
+        given = (f"text=demo:{lang}", f"script={script}", f"repeat='{repeat}'", f"steps={steps}")
         made = [self._recipe("check", (*given, f"seed={seed}", *self.set), seed, progress) for seed in range(self.seeds)]
         tokens = [_tokens_of_answers(lang, each.metrics["made"]["tokenizer"]) for each in made]
         return gates.lep(language, [_by_model(m) for m in made], [m.metrics for m in made], guessing(lang), tokens, QUESTIONS)
