@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 Part = Literal["lep", "salt", "persian", "time"]
 # Name, script, how to ask for a copy, and steps: so many that the adapted base reads the language better than the original, and not so many that a model which
-# begins with nothing and trains every weight has caught up, as it does in a small world. Bits per byte of Russian: the original .241, adapted .242 after 500
-# steps and .229 after 800, from nothing .267 after 500; of Persian: .252, adapted .240, .241 and .232 after 500, 600 and 1 200, from nothing .256, .240, .224.
-LANGUAGES = {"ru": ("Russian", "Cyrillic", "Повтори: {text}", 700), "fa": ("Persian", "Arabic", "تکرار کن: {text}", 500)}
+# begins with nothing and trains every weight has caught up, as it does in a small world. Bits per byte of Russian: the original .241, adapted .242 and .234
+# after 500 and 700 steps, from nothing .267 and .235; of Persian the original .252, adapted .240 after 500, from nothing .256, and after 600 the two are level.
+LANGUAGES = {"ru": ("Russian", "Cyrillic", "Повтори: {text}", 600), "fa": ("Persian", "Arabic", "تکرار کن: {text}", 500)}
 RUNNERS = ("salt", "subtokens", "focus", "wechsel", "omp", "mean", "gaussian", "random")
 QUESTIONS = 200  # of an evaluation in recipes/check.yaml
 CHOICES = 100  # of one in recipes/persian.yaml
