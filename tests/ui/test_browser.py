@@ -141,7 +141,7 @@ def look_inside(page: Any) -> None:
 
 
 def chat(page: Any) -> None:
-    """Both sides answer, with different weights and different words."""
+    """Both sides answer, with different weights; the adapted one writes more characters with a token."""
     go(page, "Chat")
     expect(page.locator("#model-b input")).not_to_have_value("")
     number(page, "#page-chat", "Max tokens", 24)
@@ -150,10 +150,11 @@ def chat(page: Any) -> None:
     for side in "ab":
         expect(page.locator(f"#talk-{side} .stamp")).to_contain_text("weights")
         expect(page.locator(f"#talk-{side} .stamp")).to_contain_text(re.compile("ended by itself|cut at the limit"))
-    a, b = (page.locator(f"#talk-{side} .assistant").inner_text() for side in "ab")
     prints = [page.locator(f"#talk-{side} .stamp .badge").first.inner_text() for side in "ab"]
-    assert a != b
     assert prints[0] != prints[1]
+    stamps = [page.locator(f"#talk-{side} .stamp").inner_text() for side in "ab"]
+    original, adapted = (int(n) / int(t) for t, n in (re.search(r"(\d+) tokens, (\d+) characters", stamp).groups() for stamp in stamps))
+    assert adapted > original
     picture(page, "7-chat")
 
 
