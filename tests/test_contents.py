@@ -37,7 +37,19 @@ def test_a_knob_s_hash_is_that_of_what_lies_there(tmp_path: Path, text: Path) ->
 
 def test_what_is_not_here_has_no_hash_and_is_not_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(contents, "_hash", lambda file, _: pytest.fail(f"{file} was read"))
-    assert by_knob(find("train", "align")(model="some-lab/base", text="demo:ru", source_text="hf:some/set")) == {}
+    assert by_knob(find("train", "align")(model="some-lab/base", text="hf:some/text", source_text="hf:some/set")) == {}
+
+
+def test_a_text_of_the_demo_is_the_code_that_tells_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    step = find("train", "align")(model="some-lab/base", text="demo:ru")
+    assert set(by_knob(step)) == {"text"}
+    monkeypatch.setattr(contents, "WORLD", tmp_path)
+    (tmp_path / "text.py").write_text("SPOKEN = 0.6")
+    first = by_knob(step), fingerprint(step)
+    assert first == (by_knob(step), fingerprint(step))
+    (tmp_path / "text.py").write_text("SPOKEN = 0.5")
+    assert first[0] != by_knob(step)
+    assert first[1] != fingerprint(step)
 
 
 def test_lists_artefacts_and_the_options_of_a_method_are_followed(tmp_path: Path, text: Path) -> None:

@@ -20,6 +20,7 @@ from .steps import to_json
 SMALL = 64 << 20  # bytes; of a larger file outside the home folder size and time stand for its content, or every run would read gigabytes first
 MUCH = 1 << 30  # bytes read of one reference at most; of the files that follow, size and time
 SETTLED = 2 * 10**9  # nanoseconds after which another write would show in a file's time; clocks of file systems tick in up to two seconds
+WORLD = Path(__file__).parent / "demo" / "world"  # the code that tells the demo's texts
 AIDS = ("device",)  # knobs that decide where a step runs and not what comes out
 
 
@@ -32,7 +33,7 @@ def fingerprint(step: Step) -> str:
 
 
 def by_knob(step: Step, without: Path | None = None) -> dict[str, str]:
-    """SHA-256 of what each reference points to, a folder `without` aside. One whose content does not lie here (a hub id, a text of the demo) is left out."""
+    """SHA-256 of what each reference points to, a folder `without` aside. One whose content does not lie here (a hub id) is left out."""
     spec, found = to_json(step), {}
     for knob in knobs(type(step)):
         value = reduce(lambda part, name: part.get(name) if isinstance(part, dict) else None, knob.path, spec)
@@ -47,12 +48,13 @@ def digest(value: Any) -> str:
 
 
 def pointed(text: str, folder: bool = True, without: Path | None = None) -> Any:
-    """What a text stands for: an artefact, or the files of a path (of a folder only if that may be one); else itself, as a hub id or a word does."""
+    """What a text stands for: an artefact, the files of a path (of a folder only if that may be one), or the code of a text of the demo; else itself, as a
+    hub id or a word does."""
     try:
         if store.ID.fullmatch(text) and not Path(text).exists():
             return store.open_artefact(text).manifest.get("content_hash", text)
         left, found = MUCH, []
-        for name, file in _files(text, folder, without):
+        for name, file in _files(text, folder, without) or _world(text):
             about = file.stat()
             whole = about.st_size <= min(SMALL, left)
             left -= about.st_size if whole else 0
@@ -92,6 +94,11 @@ def _files(text: str, folder: bool, without: Path | None = None) -> list[tuple[s
         return sorted((name.as_posix(), f) for name, f in named if not any(part.startswith(".") for part in name.parts))
     wild = glob.glob(str(path), recursive=True) if glob.has_magic(text) else []  # noqa: PTH207 - Path.glob takes no absolute pattern
     return sorted((name, Path(name)) for name in wild if Path(name).is_file())
+
+
+def _world(text: str) -> list[tuple[str, Path]]:
+    """The code that tells a text of the demo, by file names; none of what is something else."""
+    return sorted((file.name, file) for file in WORLD.glob("*.py")) if text.startswith("demo:") else []
 
 
 def _hash(file: Path, about: os.stat_result) -> str:
