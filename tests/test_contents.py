@@ -9,7 +9,7 @@ import pytest
 import tiny
 
 import workbench as wb
-from workbench import contents
+from workbench import contents, refs
 from workbench.contents import by_knob, fingerprint
 from workbench.steps import find
 
@@ -43,11 +43,13 @@ def test_what_is_not_here_has_no_hash_and_is_not_asked_for(monkeypatch: pytest.M
 def test_a_text_of_the_demo_is_the_code_that_tells_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     step = find("train", "align")(model="some-lab/base", text="demo:ru")
     assert set(by_knob(step)) == {"text"}
-    monkeypatch.setattr(contents, "WORLD", tmp_path)
-    (tmp_path / "text.py").write_text("SPOKEN = 0.6")
+    assert set(by_knob(step.model_copy(update={"model": "demo:no-model", "pairs": "demo:en-ru"}))) == {"text", "pairs"}
+    monkeypatch.setattr(refs, "demo_folder", lambda: tmp_path / "models")
+    (tmp_path / "world").mkdir()
+    (tmp_path / "world" / "text.py").write_text("SPOKEN = 0.6")
     first = by_knob(step), fingerprint(step)
     assert first == (by_knob(step), fingerprint(step))
-    (tmp_path / "text.py").write_text("SPOKEN = 0.5")
+    (tmp_path / "world" / "text.py").write_text("SPOKEN = 0.5")
     assert first[0] != by_knob(step)
     assert first[1] != fingerprint(step)
 

@@ -20,7 +20,6 @@ from .steps import to_json
 SMALL = 64 << 20  # bytes; of a larger file outside the home folder size and time stand for its content, or every run would read gigabytes first
 MUCH = 1 << 30  # bytes read of one reference at most; of the files that follow, size and time
 SETTLED = 2 * 10**9  # nanoseconds after which another write would show in a file's time; clocks of file systems tick in up to two seconds
-WORLD = Path(__file__).parent / "demo" / "world"  # the code that tells the demo's texts
 AIDS = ("device",)  # knobs that decide where a step runs and not what comes out
 
 
@@ -97,8 +96,11 @@ def _files(text: str, folder: bool, without: Path | None = None) -> list[tuple[s
 
 
 def _world(text: str) -> list[tuple[str, Path]]:
-    """The code that tells a text of the demo, by file names; none of what is something else."""
-    return sorted((file.name, file) for file in WORLD.glob("*.py")) if text.startswith("demo:") else []
+    """The code that tells a text of the demo (demo:ru) or its pairs (demo:en-ru), by file names; nothing for what is neither, as a model that is not there."""
+    from .demo.world import LANGUAGES
+
+    told = text.startswith("demo:") and all(part in LANGUAGES for part in text.removeprefix("demo:").split("-"))
+    return sorted((file.name, file) for file in (refs.demo_folder().parent / "world").glob("*.py")) if told else []
 
 
 def _hash(file: Path, about: os.stat_result) -> str:
