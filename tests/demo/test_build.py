@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,8 @@ def test_encoder_tokenizers_lose_nothing(lang: str) -> None:
     tokens = plm_tokenizer(lang, size=600, scale=0.05)
     for text in ("Где живёт Анна?", "می‌خواهد", "  two  spaces\n\tx", " leading", "trailing ", "日本 🐻"):
         assert tokens.decode(tokens(text, add_special_tokens=False)["input_ids"]) == text
+    mixed = [token for token in tokens.get_vocab() if re.search(r"\w", token) and re.search(r"[.?!،؟\n]", token) and not token.startswith("<")]
+    assert not mixed, "words have their punctuation in them, or the line after"
 
 
 def test_rows_are_decided_by_the_seed_and_of_every_kind() -> None:
