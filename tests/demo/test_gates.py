@@ -19,14 +19,16 @@ from workbench.recipes.run import Recipe
 
 MODELS = ("demo:en-base", "start", "adapted", "scratch", gates.ORIGINAL, *gates.SHOWN, *gates.CONTROLS)
 REPORT = {"tokens_per_word": {"before": 3.0, "after": 1.5}, "tokens_per_word_english": {"before": 1.4, "after": 1.4}}
+COPIES = dict.fromkeys(gates.COPYING.values(), 0.3)
 
 
 def table(**changed: float) -> gates.Table:
     """Numbers with which every gate is passed; `changed`: model__measure=value."""
-    rows = {m: {gates.ANSWERS: 0.1, gates.ENGLISH: 0.92, gates.BITS: 0.4, gates.ENGLISH_BITS: 0.5, "copy_sentences target": 0.3} for m in MODELS}
+    rows = {m: {gates.ANSWERS: 0.1, gates.ENGLISH: 0.92, gates.BITS: 0.4, gates.ENGLISH_BITS: 0.5} | COPIES for m in MODELS}
     for model, value in {gates.ORIGINAL: 0.6, **dict.fromkeys(gates.VARIANTS, 0.61)}.items():
         rows[model][gates.ANSWERS] = value
-    rows["adapted"][gates.BITS], rows["scratch"][gates.BITS], rows["calibrated"]["copy_sentences target"] = 0.3, 0.35, 0.8
+    rows["adapted"][gates.BITS], rows["scratch"][gates.BITS] = 0.3, 0.35
+    rows["calibrated"] |= dict.fromkeys(COPIES, 0.8)
     for name, value in changed.items():
         model, _, measure = name.partition("__")
         rows[{"original": gates.ORIGINAL, "base": "demo:en-base"}.get(model, model)][getattr(gates, measure)] = value
@@ -68,6 +70,18 @@ def test_what_does_not_hold_fails(changed: dict[str, float], failing: str) -> No
 def test_guessing_and_the_tokens_of_an_answer_are_judged() -> None:
     assert not of_lep(table(), table(), guess=0.7)["4 Russian: LEP above guessing"]
     assert not of_lep(table(), table(), tokens=(12.0, 9.0))["4 Russian: tokens of an answer, original / LEP"]
+
+
+def test_copying_is_judged_by_length_and_by_what_is_said_with_its_control_beside_it() -> None:
+    rows = [table(), table()]
+    for each in rows:
+        each["calibrated"]["copy_characters target"] = 0.2
+        each["calibrated_original"]["copy_characters target"] = 0.5
+    found = {gate.gate: gate for gate in gates.lep("Russian", rows, [REPORT] * 2, 0.3, [(12.0, 6.0)] * 2, 200)}
+    assert found["4 Russian: copying sentences, by their length, calibrated less LEP"].passed
+    assert found["4 Russian: copying characters, calibrated less LEP"].passed is False
+    control = found["4 Russian: copying characters, the original calibrated less not"]
+    assert (round(control.value, 6), control.passed) == (0.2, None)
 
 
 def test_a_difference_needs_seeds_that_agree() -> None:
