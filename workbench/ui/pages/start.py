@@ -129,9 +129,11 @@ def journey_html() -> str:
 
 
 def claimed() -> tuple[str, list[dict[str, Any]]]:
-    """What demo.check found: in a run on this machine, else when the models were made; and how many of the claims hold."""
-    run = next((s for s in recent(("demo.check",)) if s.state == "done" and s.result), None)
-    found = run.result["metrics"] if run else shipped()
+    """What demo.check found: in a whole run on this machine, else when the models were made; and how many of the claims hold."""
+    known = shipped()
+    done = [s for s in recent(("demo.check",)) if s.state == "done" and s.result]
+    run = next((s for s in done if len(s.result["metrics"]["rows"]) >= len(known.get("rows", []))), None)  # not one that measured a part
+    found = run.result["metrics"] if run else known
     if not found.get("rows"):
         return empty("Not measured yet: the command “workbench demo.check” fills this table; it takes some hours."), []
     where = "on this machine" if run else f"when the models were made ({html.escape(str(found.get('measured', '')))})"
