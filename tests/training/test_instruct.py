@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import tiny
@@ -14,11 +15,13 @@ from workbench import refs
 from workbench.checkpoint import Checkpoint
 from workbench.errors import WorkbenchError
 from workbench.progress import Event, Progress
+from workbench.tokenizer.steps import Extend
 from workbench.training import Calibrate, Instruct
 from workbench.training.answering import unfit
 from workbench.training.conversations import PLAIN, Conversations
 from workbench.training.copying import LONGEST, SHORTEST, copy_tasks, sentences
 from workbench.training.seeing import first_batch
+from workbench.transfer.steps import Transfer
 
 QUICK = {"steps": 6, "batch_size": 2, "block": 64, "warmup_steps": 1, "eval_every": 3, "eval_documents": 5, "device": "cpu", "dtype": "fp32"}
 
@@ -133,6 +136,19 @@ def test_calibration_learns_the_original_s_answers_and_a_control_takes_the_same(
     again = Calibrate(model="demo:en-chat", answers=made.id, **{k: v for k, v in same.items() if k != "prompts"})
     assert first_batch(again).documents == first_batch(Calibrate(model="demo:en-chat", instruct="demo:en-chat", **same)).documents
     assert " --model ORIGINAL " in wb.run(again).metrics["control"]
+
+
+def test_a_calibration_and_its_control_copy_the_same_texts() -> None:
+    longer = wb.run(Extend(base="demo:en-chat", text="demo:ru", new_tokens=300, script="Cyrillic"))
+    adapted = wb.run(Transfer(model="demo:en-chat", tokenizer=longer.id, judge=False)).id
+    same = {"text": "demo:ru", "copy_tasks": 40, "block": 128, "instruct": "demo:en-chat"}
+
+    def copies(step: Calibrate, *others: Any) -> list[Any]:
+        return step.copies(wb.tokenizer.load(step.model), *others)[0]
+
+    own, control = Calibrate(model=adapted, **same), Calibrate(model="demo:en-chat", answers=adapted, **same)
+    assert copies(own, *own.others()) == copies(control, *control.others())
+    assert copies(own) != copies(control)  # each by its own tokenizer
 
 
 def test_answers_are_asked_once_for_a_job_that_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

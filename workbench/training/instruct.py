@@ -59,8 +59,8 @@ class OnChats(Lora):
         texts = {"target": self.text, "source": self.source_text}
         return {name: feeds.held_out(corpus.open(ref, seed=self.seed), self.eval_documents) for name, ref in texts.items() if ref}
 
-    def copies(self, tokens: PreTrainedTokenizerFast) -> tuple[list[Messages], list[str]]:
-        """The copy tasks, each of which fits into a block, and what is to be said of them."""
+    def copies(self, *tokens: PreTrainedTokenizerFast) -> tuple[list[Messages], list[str]]:
+        """The copy tasks, each of which fits into a block by every tokenizer, and what is to be said of them."""
         from .. import corpus
         from .copying import asked, copy_tasks
         from .data import chats, encode
@@ -69,10 +69,10 @@ class OnChats(Lora):
             return [], []
         if not self.text:
             return [], ["There is no text to make copy tasks of, so there are none; give --text."]
-        around = max(len(d.ids) for d in chats(tokens, (asked(wording, "") for wording in self.copy_requests)))
+        around = max(len(d.ids) for each in tokens for d in chats(each, (asked(wording, "") for wording in self.copy_requests)))
         room = (self.block - around) // 2 - 2  # the text stands there twice; its ends may be cut otherwise beside their neighbours
         text = corpus.open(self.text, seed=self.seed)
-        made = list(copy_tasks(text.train, self.copy_tasks, lambda part: len(encode(tokens, part)), room, self.copy_requests, self.seed))
+        made = list(copy_tasks(text.train, self.copy_tasks, lambda part: max(len(encode(each, part)) for each in tokens), room, self.copy_requests, self.seed))
         few = f"Only {len(made)} of {self.copy_tasks} copy tasks could be made of {self.text}; give more text or a larger --block."
         return made, [few] if len(made) < self.copy_tasks else []
 
