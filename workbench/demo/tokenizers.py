@@ -51,7 +51,7 @@ def multi_tokenizer(seed: int = 0, size: int = 3072, scale: float = 1.0) -> PreT
 def plm_tokenizer(lang: str, seed: int = 0, size: int = 1800, scale: float = 1.0) -> PreTrainedTokenizerFast:
     """BPE of at most `size` tokens over words with a visible space mark and without their punctuation, and bytes for what is unseen.
 
-    It cuts as SentencePiece does and loses nothing but what it writes itself: a ▁, or a byte such as <0x41>, in a text.
+    It cuts as SentencePiece does and loses nothing, but of a text that has what it writes itself: a ▁, a byte such as <0x41>, a <mask>.
     """
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
