@@ -15,6 +15,7 @@ import workbench as wb
 from workbench.demo import gates
 from workbench.demo.check import Check, _measured, guessing
 from workbench.errors import WorkbenchError
+from workbench.evaluation import Race
 from workbench.recipes.run import Recipe
 
 MODELS = ("demo:en-base", "start", "adapted", "scratch", gates.ORIGINAL, *gates.SHOWN, *gates.CONTROLS)
@@ -90,15 +91,28 @@ def test_a_difference_needs_seeds_that_agree() -> None:
     assert not of_lep(table())["4 Russian: LEP above untrained"]  # one seed says nothing of the next
 
 
-def test_salt_must_be_twice_as_fast_as_random() -> None:
-    rows = [
+RACED = {
+    "rows": [
         {"method": m, "seed": s, "step": step, "bits_per_byte": b}
         for m, b in (("salt", 1.5), ("random", 2.5), ("mean", 2.4))
         for s in (0, 1)
         for step in (0, 200)
-    ]
-    summary = [{"method": "salt", "steps_to_random": 100}, {"method": "random", "steps_to_random": 200}, {"method": "original", "steps_to_random": None}]
-    found = judged(gates.salt("Russian", rows, summary))
+    ],
+    "summary": [{"method": "salt", "steps_to_random": 100}, {"method": "random", "steps_to_random": 200}, {"method": "original", "steps_to_random": None}],
+}
+
+
+def test_a_race_is_kept_and_another_is_run_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    run: list[str] = []
+    monkeypatch.setattr(Race, "run", lambda self, *_: run.append(self.text) or RACED)
+    tables = [wb.run(Check(parts=("salt",), languages=(lang,), seeds=2)).metrics["rows"] for lang in ("ru", "ru", "fa")]
+    assert run == ["demo:ru", "demo:fa"]
+    assert tables[0] == tables[1] != tables[2]
+
+
+def test_salt_must_be_twice_as_fast_as_random() -> None:
+    rows = RACED["rows"]
+    found = judged(gates.salt("Russian", rows, RACED["summary"]))
     assert all(found.values())
     assert len(found) == 3
     slow: list[dict[str, Any]] = [{"method": "salt", "steps_to_random": None}]

@@ -40,6 +40,12 @@ def test_all_run_the_same_course_and_the_control_always_runs(course: dict[str, o
     assert [row["method"] for row in made["summary"]] == ["original", "subtokens", "random"]
 
 
+def test_a_short_race_is_the_beginning_of_a_long_one(course: dict[str, object], tmp_path: Path) -> None:
+    """A method's value at a step says nothing of where the race ends, and so may be set against another's at another step."""
+    long, short = (Race(**course | {"steps": steps, "seeds": 1}, methods=("mean",)).run(tmp_path, wb.progress.Progress()) for steps in ((0, 12, 24), (0, 12)))
+    assert short["rows"] == [row for row in long["rows"] if row["step"] <= 12]  # twelve: the rate rises for ten
+
+
 def phi(place: Path) -> Path:
     """A model whose head has a bias."""
     from transformers import PhiConfig, PhiForCausalLM

@@ -100,7 +100,7 @@ class Race(ModelStep):
     documents: int = Field(50, ge=1, description="Held-out documents measured each time.")
     batch_size: int = Field(8, ge=1, description="Blocks per step.", json_schema_extra={"advanced": True})
     block: int = Field(128, ge=8, description="Tokens per block.", json_schema_extra={"advanced": True})
-    learning_rate: float = Field(5e-3, gt=0, le=1, description="Peak learning rate, the same for all.", json_schema_extra={"advanced": True})
+    learning_rate: float = Field(5e-3, gt=0, le=1, description="Learning rate from the tenth step on, the same for all.", json_schema_extra={"advanced": True})
     seed: int = Field(0, ge=0, description="The first of the seeds.", json_schema_extra={"advanced": True})
 
     def run(self, out: Path, progress: Progress) -> dict[str, Any]:
@@ -117,7 +117,9 @@ class Race(ModelStep):
         progress.at(0, "opening the model, the tokenizer and the text")
         carry, text = Carry.open(self.model, self.tokenizer, self.seed), corpus.open(self.text, seed=self.seed)
         check_block(carry.source, self.block)
-        settings = Settings(1, batch_size=self.batch_size, learning_rate=self.learning_rate, warmup_steps=10, device=self.device, dtype=self.dtype)
+        settings = Settings(
+            1, batch_size=self.batch_size, learning_rate=self.learning_rate, warmup_steps=10, schedule="constant", device=self.device, dtype=self.dtype
+        )  # falling to nothing by the last step, the rate would hold back whoever is measured before it: a value would say how far the race has come
         held_out = text.held_out.take(self.documents)
         course = Course(text.train, held_out, sorted({0, *self.steps}), range(self.seed, self.seed + self.seeds), settings, self.block)
         return asdict(race(carry, self.runners(), course, progress, self.device))
