@@ -96,7 +96,7 @@ class Check(Step):
         text, pairs = f"demo:{lang}", f"demo:en-{lang}"
         race = Race(
             model="demo:multi-base", tokenizer=f"demo:{lang}-plm", donor=f"demo:{lang}-plm", text=text, vectors=text, source_vectors="demo:en", pairs=pairs,
-            methods=RUNNERS, steps=(0, 10, 20, 50, 100, 200), seeds=self.seeds,
+            methods=RUNNERS, steps=(0, 10, 20, 50, 75, 100, 125, 150, 175, 200), seeds=self.seeds,
         )  # fmt: skip
         key = contents.fingerprint(race)
         made = ledger.find(key) or ledger.run(race, key, progress, f"demo.check: race, {lang}")
