@@ -46,7 +46,7 @@ class JobPanel:
                 self.queue = gr.Button("Add to the queue", scale=0, min_width=150, visible=False, elem_id=f"queue-{name}")
                 self.resume = gr.Button("Resume", scale=0, min_width=110, visible=False, elem_id=f"resume-{name}")
         self.status = gr.HTML("", elem_id=f"status-{name}", elem_classes="job-status", js_on_load=AGAIN if resumes else None)
-        self.finished, self.signal = gr.State(""), gr.State("")
+        self.finished = gr.State("")
         shell.code(form)
         self.run.click(guarded(self.submit), form.inputs, self.status, **shell.quiet)
         self.stop.click(guarded(self.ask_to_stop), None, self.status, **shell.quiet)

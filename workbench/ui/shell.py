@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import html
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import chain as chained
 from typing import Any
 
 import gradio as gr
 
 from .. import refs, store
+from ..errors import WorkbenchError
 from . import chain, sidebar
 from .forms import Field, Form, choices
 from .panel import JobPanel
@@ -47,26 +50,26 @@ class Shell:
     def connect(self, blocks: gr.Blocks, side: sidebar.Sidebar) -> None:
         """One clock for all panels and the sidebar; references follow the chain.
 
-        Each second the page asks for one word, past Gradio's queue, and only when the word has changed is there an event: it
-        finds the signals that are new, and what hangs on them is drawn again. An event a second kept a third of a core busy
-        in the browser, because Gradio goes through all components of the page for each input of every event so far.
+        Each second the page asks for one word, past Gradio's queue, and only when the word has changed is there an event, one for
+        all that is to be drawn again: at each, the browser goes through all components of the page for every input of every event
+        so far. An event a second kept a third of a core busy, and one for each part that changed a whole one while a job ran.
         """
-        watched = [(self.world, world_now), (side.signal, side.key), *((panel.signal, panel.key) for panel in self.panels)]
-        signals = [signal for signal, _ in watched]
-        seen = gr.State([""] * len(watched))
+        parts = [(side.key, side.draw, side.polled), *((panel.key, panel.draw, panel.polled) for panel in self.panels)]
+        keys = [world_now, *(key for key, *_ in parts)]
+        seen = gr.State([""] * len(keys))
 
         def word(_: object = None) -> str:
-            return hashlib.sha256(repr([key() for _, key in watched]).encode()).hexdigest()
+            return hashlib.sha256(repr([key() for key in keys]).encode()).hexdigest()
 
         def tick(before: list[str]) -> list[Any]:
-            now = [key() for _, key in watched]
-            return [now, *(gr.skip() if new == old else new for new, old in zip(now, before, strict=True))]
+            now = [key() for key in keys]
+            changed = [new != old for new, old in zip(now, before, strict=True)]
+            drawn = [_drawn(draw, len(polled)) if new else [gr.skip()] * len(polled) for (_, draw, polled), new in zip(parts, changed[1:], strict=True)]
+            return [now, now[0] if changed[0] else gr.skip(), *chained.from_iterable(drawn)]
 
         clock = gr.HTML("", visible="hidden", js_on_load=CLOCK, server_functions=[word])
-        clock.tick(tick, seen, [seen, *signals], trigger_mode="always_last", concurrency_limit=4, **self.quiet)
-        side.signal.change(side.draw, None, side.polled, **self.quiet)
-        for panel in self.panels:
-            panel.signal.change(panel.draw, None, panel.polled, **self.quiet)
+        outputs = [seen, self.world, *chained.from_iterable(polled for *_, polled in parts)]
+        clock.tick(tick, seen, outputs, trigger_mode="always_last", concurrency_limit=4, **self.quiet)
         self._follow_chain()
 
     def _follow_chain(self) -> None:
@@ -91,6 +94,14 @@ class Shell:
             return [after, *updates, *code]
 
         self.world.change(refresh, [self.offered, self.edited], [self.offered, *(f.component for *_, f in following), *blocks], **self.quiet)
+
+
+def _drawn(draw: Callable[[], list[Any]], count: int) -> list[Any]:
+    """What a part shows now; as it was where something has been deleted meanwhile, which the next look sees."""
+    try:
+        return draw()
+    except WorkbenchError:
+        return [gr.skip()] * count
 
 
 def _values(form: Form, edited: list[Any] | None, offered: dict[Any, Any]) -> list[Any]:

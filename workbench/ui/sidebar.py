@@ -22,7 +22,6 @@ class Sidebar:
     machine: gr.HTML
     running: gr.HTML
     demo: gr.Button
-    signal: gr.State
 
     @property
     def polled(self) -> list[gr.components.Component]:
@@ -46,7 +45,7 @@ def build(quiet: dict[str, Any]) -> Sidebar:
         running = gr.HTML(jobs_html([]), elem_id="jobs", js_on_load=STOP)
         machine = gr.HTML("", elem_id="machine")
         gr.HTML(SWITCH, js_on_load=CODE, elem_id="code-switch")
-    side = Sidebar(loaded, machine, running, demo, gr.State(""))
+    side = Sidebar(loaded, machine, running, demo)
     demo.click(guarded(lambda: chain_html(chain.load_demo())), None, loaded, **quiet)
     running.click(guarded(stop), None, running, **quiet)
     return side

@@ -55,36 +55,41 @@ def build(shell: Shell) -> None:
     upload.upload(guarded(lambda paths: [str(keep(p)) for p in paths]), upload, source, api_visibility="private")
     upload_pairs.upload(guarded(lambda path: str(keep(path))), upload_pairs, parallel, api_visibility="private")
     add.click(guarded(hub), [dataset, source], source, api_visibility="private")
-    listed = [chosen, summary]
+    listed, shown = [chosen, summary], [summary, scripts, lengths, *rows.parts, *pairs.parts]
+
+    def made() -> list[tuple[str, str]]:
+        return [(f"{a.name or a.id}: {', '.join(a.manifest['spec']['source'])[:60]}", a.id) for a in store.artefacts("corpus")]
 
     def renew(current: str | None) -> list[Any]:
-        made = [(f"{a.name or a.id}: {', '.join(a.manifest['spec']['source'])[:60]}", a.id) for a in store.artefacts("corpus")]
-        ids = [i for _, i in made]
-        pick = current if current in ids else ids[0] if ids else None
-        return [gr.update(choices=made, value=pick, visible=bool(made)), gr.skip() if made else empty(NOTHING)]
+        """The list; what is looked into stays."""
+        found = made()
+        kept = {} if current in [i for _, i in found] else {"value": found[0][1] if found else None}
+        return [gr.update(choices=found, visible=bool(found), **kept), gr.skip() if found else empty(NOTHING)]
 
-    def finished(job: str) -> Any:
-        found = next((s for s in recent(("corpus",)) if s.id == job), None)
-        made = (found.result or {}).get("id") if found else None
-        return gr.update(value=made, choices=[(made, made)], visible=True) if made else gr.skip()
+    def finished(job: str) -> list[Any]:
+        """The new corpus is looked into at once: a list that is just appearing does not tell that it has a value."""
+        ended, found = next((s for s in recent(("corpus",)) if s.id == job), None), made()
+        new = (ended.result or {}).get("id") if ended else None
+        there = new in [i for _, i in found]  # it may have been deleted since
+        return [gr.update(value=new, choices=found, visible=True), *look(new)] if there else [gr.skip()] * (1 + len(shown))
 
     def look(reference: str | None) -> list[Any]:
         if not reference:
             return [empty(NOTHING), drawn(None), drawn(None), *rows.update([]), *pairs.update([])]
-        made = store.open_artefact(reference)
-        found = json.loads((made.path / "statistics.json").read_text(encoding="utf-8"))
-        shown = [{"document": text} for text in found["first"][:SHOWN]]
+        corpus = store.open_artefact(reference)
+        found = json.loads((corpus.path / "statistics.json").read_text(encoding="utf-8"))
+        first = [{"document": text} for text in found["first"][:SHOWN]]
         return [
-            summary_html(made, found),
+            summary_html(corpus, found),
             drawn(plots.scripts(found["scripts"])),
             drawn(plots.lengths(found["length_histogram"])),
-            *rows.update(shown),
-            *pairs.update(pairs_of(made)),
+            *rows.update(first),
+            *pairs.update(pairs_of(corpus)),
         ]
 
     shell.world.change(renew, chosen, listed, **shell.quiet)
-    panel.finished.change(finished, panel.finished, chosen, **shell.quiet)
-    chosen.change(guarded(look), chosen, [summary, scripts, lengths, *rows.parts, *pairs.parts], **shell.quiet)
+    panel.finished.change(guarded(finished), panel.finished, [chosen, *shown], **shell.quiet)
+    chosen.change(guarded(look), chosen, shown, **shell.quiet)
 
 
 def keep(path: str) -> Path:
