@@ -55,7 +55,8 @@ def page(browser: Any, address: str) -> Iterator[Any]:
     opened.add_init_script(DRAWN)
     opened.goto(address)
     opened.wait_for_selector("#run-recipe")
-    expect(opened.locator("#machine")).to_contain_text("GiB")  # the first look at the home folder has come back
+    expect(opened.locator("#machine")).to_contain_text("GiB")  # the first look at the home folder has come back,
+    opened.wait_for_selector(".made-by .code", state="attached")  # and what it offers is in the fields
     yield opened
     print("said by the page:", opened.get_by_test_id("toast-body").all_inner_texts(), console)  # shown where the test fails
     opened.close()
