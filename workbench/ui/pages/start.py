@@ -139,7 +139,7 @@ def claimed() -> tuple[str, list[dict[str, Any]]]:
         f"{found['passed']} of {found['judged']} claims hold, over {found['seeds']} trainings each ({html.escape(found['measured'])}). "
         "<code>workbench demo.check</code> measures them anew; rows without a threshold are only shown."
     )
-    verdicts = {True: "holds", False: "does not hold", None: ""}
+    verdicts = {True: "holds", False: "missed", None: ""}
     return f'<p class="small">{said}</p>', [{**row, "pass": verdicts[row["pass"]]} for row in found["rows"]]
 
 
