@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import html
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import chain as chained
 from typing import Any
@@ -12,7 +11,6 @@ from typing import Any
 import gradio as gr
 
 from .. import refs, store
-from ..errors import WorkbenchError
 from . import chain, sidebar
 from .forms import Field, Form, choices
 from .panel import JobPanel
@@ -64,7 +62,7 @@ class Shell:
         def tick(before: list[str]) -> list[Any]:
             now = [key() for key in keys]
             changed = [new != old for new, old in zip(now, before, strict=True)]
-            drawn = [_drawn(draw, len(polled)) if new else [gr.skip()] * len(polled) for (_, draw, polled), new in zip(parts, changed[1:], strict=True)]
+            drawn = [draw() if new else [gr.skip()] * len(polled) for (_, draw, polled), new in zip(parts, changed[1:], strict=True)]
             return [now, now[0] if changed[0] else gr.skip(), *chained.from_iterable(drawn)]
 
         clock = gr.HTML("", visible="hidden", js_on_load=CLOCK, server_functions=[word])
@@ -94,14 +92,6 @@ class Shell:
             return [after, *updates, *code]
 
         self.world.change(refresh, [self.offered, self.edited], [self.offered, *(f.component for *_, f in following), *blocks], **self.quiet)
-
-
-def _drawn(draw: Callable[[], list[Any]], count: int) -> list[Any]:
-    """What a part shows now; as it was where something has been deleted meanwhile, which the next look sees."""
-    try:
-        return draw()
-    except WorkbenchError:
-        return [gr.skip()] * count
 
 
 def _values(form: Form, edited: list[Any] | None, offered: dict[Any, Any]) -> list[Any]:
