@@ -15,6 +15,7 @@ from clicking import BROWSER, expect, go, number, picture, run, section
 
 QUESTION = "Анна живёт в Москве. Мартин живёт в Париже. Где живёт Мартин?"
 # A reply may be over before this process can look: Esc is pressed in the page, once a side can be stopped.
+CLOCK = re.compile("component_server")
 ESCAPE = """() => {
   const button = document.querySelector("#stop-a");
   const press = () => button.disabled || document.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape" }));
@@ -213,6 +214,29 @@ def test_uploads_become_a_corpus_with_pairs(page: Any, tmp_path: Path) -> None:
     expect(page.locator("#table-documents")).to_contain_text("Медведь")
     expect(page.locator("#table-pairs")).to_contain_text("Bear 0")
     picture(page, "2-corpus")
+
+
+def test_an_upload_before_the_first_offer_stays(browser: Any, address: str, page: Any, tmp_path: Path) -> None:
+    """What the home folder offers comes a moment after the page, and with it the code, which says what the fields hold."""
+    page.click("#load-demo")
+    expect(page.locator("#chain")).to_contain_text("demo:en-base")
+    text = tmp_path / "early.txt"
+    text.write_text("Медведь живёт в лесу.\n" * 3, encoding="utf-8")
+    late = browser.new_page()
+    held: list[Any] = []
+    late.route(CLOCK, lambda route: held.append(route))  # the clock's first look does not come back yet
+    late.goto(address)
+    go(late, "Corpus")
+    late.locator("#upload-text input[type=file]").set_input_files(str(text))
+    expect(late.locator("#page-corpus .made-by .code")).to_contain_text("early.txt")
+    assert held
+    late.unroute(CLOCK)  # and now it does
+    expect(late.locator("#chain")).to_contain_text("demo:en-base")
+    expect(late.locator("#corpus-parallel input")).to_have_value("demo:en-ru")  # a field that nobody touched follows the offer
+    expect(late.locator("#corpus-source")).to_contain_text("early.txt")
+    expect(late.locator("#page-corpus .made-by .code")).to_contain_text("demo:en-ru")
+    expect(late.locator("#page-corpus .made-by .code")).to_contain_text("early.txt")
+    late.close()
 
 
 def test_a_mistake_is_one_sentence(page: Any) -> None:

@@ -36,14 +36,22 @@ class Shell:
 
     def code(self, form: Form) -> None:
         """Show the Python and the command of what a form is set to, where the reader asked for code."""
-        block, number = code_block(), len(self.forms)
-        self.forms.append((form, block))
+        self.forms.append((form, code_block()))
+        gr.on(form.edits, *self._edit(form), trigger_mode="always_last", **self.quiet)
+
+    def filled(self, form: Form, event: Any) -> None:
+        """What an event of the page (an upload) puts into a field counts as the user's own edit, of which the field itself does not tell."""
+        event.success(*self._edit(form), **self.quiet)
+
+    def _edit(self, form: Form) -> tuple[Any, ...]:
+        """Remember what the form holds and show its code: function, inputs and outputs of an event."""
+        number = next(n for n, (drawn, _) in enumerate(self.forms) if drawn is form)
 
         def edited(held: dict[int, list[Any]], *values: Any) -> list[Any]:
             held[number] = list(values)  # in place: a new dictionary would lose what another form writes at the same time
             return [held, code_html(form.code(*values))]
 
-        gr.on(form.edits, edited, [self.edited, *form.inputs], [self.edited, block], trigger_mode="always_last", **self.quiet)
+        return edited, [self.edited, *form.inputs], [self.edited, self.forms[number][1]]
 
     def connect(self, blocks: gr.Blocks, side: sidebar.Sidebar) -> None:
         """One clock for all panels and the sidebar; references follow the chain.
@@ -73,6 +81,7 @@ class Shell:
     def _follow_chain(self) -> None:
         """When the journey moves on, the references that follow it move too; those that the user set stay until then, and numbers for good.
 
+        The first offer comes a moment after the page: what the user has set before it (an upload, a number) stays as well.
         No component is an input here, for the same reason as in `quiet`.
         """
         following = [(n, form, f) for n, (form, _) in enumerate(self.forms) for f in form.followers]
@@ -81,30 +90,29 @@ class Shell:
         def refresh(before: list[Any], edited: dict[int, list[Any]]) -> list[Any]:
             now = chain.current()
             listed = {kind: choices(kind) for kind in {f.knob.ref for *_, f in following if f.knob.ref}}
-            offers = zip(following, before or [None] * len(following), strict=True)
-            after = [None if _set_by_user(form, f, edited.get(n), old) else _suggested(form, f, now) for (n, form, f), old in offers]
-            updates = [
-                gr.update(**({"choices": listed[f.knob.ref]} if f.knob.ref else {}), **({"value": new} if new not in (None, []) and new != old else {}))
-                for (*_, f), new, old in zip(following, after, before or [None] * len(following), strict=True)
-            ]
-            values = {f.component: new for (*_, f), new in zip(following, after, strict=True) if new not in (None, [])}
-            code = [code_html(form.code(*_values(form, edited.get(n), values))) for n, (form, _) in enumerate(self.forms)]
-            return [after, *updates, *code]
+            offers = [_suggested(form, f, now) for _, form, f in following]
+            updates = []
+            for (n, form, f), new, old in zip(following, offers, before or [None] * len(offers), strict=True):
+                held, place = edited.setdefault(n, [g.component.value for g in form.fields]), form.fields.index(f)
+                moves = new not in (None, []) and new != old and not (_stays(f, not before) and _set_by_user(f, held[place], old))
+                if moves:
+                    held[place] = new
+                updates.append(gr.update(**({"choices": listed[f.knob.ref]} if f.knob.ref else {}), **({"value": new} if moves else {})))
+            code = [code_html(form.code(*edited.get(n, [f.component.value for f in form.fields]))) for n, (form, _) in enumerate(self.forms)]
+            return [offers, edited, *updates, *code]
 
-        self.world.change(refresh, [self.offered, self.edited], [self.offered, *(f.component for *_, f in following), *blocks], **self.quiet)
-
-
-def _values(form: Form, edited: list[Any] | None, offered: dict[Any, Any]) -> list[Any]:
-    """What a form holds, as far as the server knows: the user's last edit or the defaults, with the references of the chain."""
-    held = edited or [f.component.value for f in form.fields]
-    return [offered.get(f.component, value) for f, value in zip(form.fields, held, strict=True)]
+        outputs = [self.offered, self.edited, *(f.component for *_, f in following), *blocks]
+        self.world.change(refresh, [self.offered, self.edited], outputs, **self.quiet)
 
 
-def _set_by_user(form: Form, picker: Field, edited: list[Any] | None, offered: Any) -> bool:
-    """Whether the user has given a number that is neither its default nor what was offered: typed just before the offer comes, it is not to be lost."""
-    if picker.knob.type not in (int, float) or edited is None:
-        return False
-    return str(edited[form.fields.index(picker)]) not in (str(picker.component.value), str(offered))
+def _stays(picker: Field, first: bool) -> bool:
+    """Whether an offer leaves what the user has set here."""
+    return first or picker.knob.type in (int, float)
+
+
+def _set_by_user(picker: Field, held: Any, offered: Any) -> bool:
+    """Whether a field holds something that is neither its default nor what was offered."""
+    return held not in (None, "", []) and all(held != other and str(held) != str(other) for other in (picker.component.value, offered))
 
 
 def _suggested(form: Form, picker: Field, now: chain.Chain) -> Any:

@@ -52,9 +52,9 @@ def build(shell: Shell) -> None:
     rows, pairs = Table("First documents", "documents", wrap=True), Table("First pairs", "pairs", wrap=True)
 
     source, parallel = form.component("source"), form.component("parallel")
-    upload.upload(guarded(lambda paths: [str(keep(p)) for p in paths]), upload, source, api_visibility="private")
-    upload_pairs.upload(guarded(lambda path: str(keep(path))), upload_pairs, parallel, api_visibility="private")
-    add.click(guarded(hub), [dataset, source], source, api_visibility="private")
+    shell.filled(form, upload.upload(guarded(lambda paths: [str(keep(p)) for p in paths]), upload, source, api_visibility="private"))
+    shell.filled(form, upload_pairs.upload(guarded(lambda path: str(keep(path))), upload_pairs, parallel, api_visibility="private"))
+    shell.filled(form, add.click(guarded(hub), [dataset, source], source, api_visibility="private"))
     listed, shown = [chosen, summary], [summary, scripts, lengths, *rows.parts, *pairs.parts]
 
     def made() -> list[tuple[str, str]]:

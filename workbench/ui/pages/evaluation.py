@@ -67,7 +67,7 @@ def build(shell: Shell) -> None:
     outputs = [said, card, *charts, curves, examples, shown, *table.parts, *differences.parts, *models.parts, report, save]
     panel.finished.change(guarded(show), panel.finished, outputs, **shell.quiet)
     tasks = form.component("tasks")
-    upload.upload(guarded(added), [tasks, upload], tasks, **shell.quiet)
+    shell.filled(form, upload.upload(guarded(added), [tasks, upload], tasks, **shell.quiet))
 
 
 def compared(chain: Chain) -> list[str]:
