@@ -86,6 +86,8 @@ def test_the_first_journey_with_clicks(page: Any) -> None:
 
     go(page, "Transfer")
     section(page, "transfer", "LEP")
+    trained_model = page.locator("#chain li.there").nth(4).get_attribute("title")
+    expect(page.locator("#lep-adapted input")).to_have_value(re.compile(trained_model))  # the offer comes a moment after the chain
     run(page, "lep")
     expect(page.locator("#lep-result")).to_contain_text("conversion")
     expect(page.locator("#chain li.there")).to_have_count(6)

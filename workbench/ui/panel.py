@@ -48,10 +48,10 @@ class JobPanel:
         self.status = gr.HTML("", elem_id=f"status-{name}", elem_classes="job-status", js_on_load=AGAIN if resumes else None)
         self.finished = gr.State("")
         shell.code(form)
-        self.run.click(guarded(self.submit), form.inputs, self.status, **shell.quiet)
+        shell.gather(self.run.click, guarded(self.submit), form.inputs, self.status, **shell.quiet)
         self.stop.click(guarded(self.ask_to_stop), None, self.status, **shell.quiet)
         if resumes:
-            self.queue.click(guarded(self.submit), form.inputs, self.status, **shell.quiet)
+            shell.gather(self.queue.click, guarded(self.submit), form.inputs, self.status, **shell.quiet)
             self.resume.click(guarded(self.go_on), None, self.status, **shell.quiet)
             self.status.click(guarded(self.go_on_with), None, self.status, **shell.quiet)
         shell.panels.append(self)

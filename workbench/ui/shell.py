@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import hashlib
 import html
+import inspect
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain as chained
 from typing import Any
 
 import gradio as gr
+from gradio import layouts
 
 from .. import refs, store
 from . import chain, sidebar
 from .forms import Field, Form, choices
 from .panel import JobPanel
+
+
+def _top() -> layouts.Form:
+    """A hidden place; a form, because fields without one get one each, which would be walked through as well."""
+    with gr.Column(visible="hidden"):
+        return layouts.Form()
 
 
 @dataclass
@@ -25,6 +36,7 @@ class Shell:
     world: gr.State = field(default_factory=lambda: gr.State(""))  # changes when an artefact or the journey does: pages refresh on it
     offered: gr.State = field(default_factory=lambda: gr.State([]))  # what the chain offers; it changes once the fields that follow the chain are set
     anchor: gr.HTML = field(default_factory=lambda: gr.HTML(visible=False))
+    top: layouts.Form = field(default_factory=_top)  # holds what the browser is to find first
     edited: gr.State = field(default_factory=lambda: gr.State({}))  # form's number → its values when the user last changed one
     tabs: gr.Tabs | None = None
 
@@ -37,11 +49,11 @@ class Shell:
     def code(self, form: Form) -> None:
         """Show the Python and the command of what a form is set to, where the reader asked for code."""
         self.forms.append((form, code_block()))
-        gr.on(form.edits, *self._edit(form), trigger_mode="always_last", **self.quiet)
+        self.gather(form.edits, *self._edit(form), trigger_mode="always_last", **self.quiet)
 
     def filled(self, form: Form, event: Any) -> None:
         """What an event of the page (an upload) puts into a field counts as the user's own edit, of which the field itself does not tell."""
-        event.success(*self._edit(form), **self.quiet)
+        self.gather(event.success, *self._edit(form), **self.quiet)
 
     def _edit(self, form: Form) -> tuple[Any, ...]:
         """Remember what the form holds and show its code: function, inputs and outputs of an event."""
@@ -52,6 +64,26 @@ class Shell:
             return [held, code_html(form.code(*values))]
 
         return edited, [self.edited, *form.inputs], [self.edited, self.forms[number][1]]
+
+    def gather(self, triggers: Any, function: Callable[..., Any], inputs: Sequence[Any], outputs: Any, **options: Any) -> Any:
+        """An event to which many fields come as one input, put together by the browser in a box at the top of the page.
+
+        At every event the browser searches the page, from the top, for each component that was ever an input: with the fields of the forms
+        themselves that took two thirds of the first journey's time, and more the longer a page was used.
+        """
+        with self.top:
+            box = gr.Textbox(visible="hidden")
+        fields = [c for c in inputs if not isinstance(c, gr.State)]
+        asks = "request" in inspect.signature(function).parameters
+
+        def whole(request: gr.Request, held: str, *states: Any) -> Any:
+            values, kept = iter(json.loads(held)), iter(states)
+            given = [next(kept) if isinstance(c, gr.State) else _taken(c, next(values)) for c in inputs]
+            return function(request, *given) if asks else function(*given)
+
+        whole.__name__ = function.__name__
+        gathered = triggers if callable(triggers) else partial(gr.on, triggers)
+        return gathered(None, fields, box, js=GATHER, **self.quiet).then(whole, [box, *(c for c in inputs if isinstance(c, gr.State))], outputs, **options)
 
     def connect(self, blocks: gr.Blocks, side: sidebar.Sidebar) -> None:
         """One clock for all panels and the sidebar; references follow the chain.
@@ -73,6 +105,10 @@ class Shell:
             drawn = [draw() if new else [gr.skip()] * len(polled) for (_, draw, polled), new in zip(parts, changed[1:], strict=True)]
             return [now, now[0] if changed[0] else gr.skip(), *chained.from_iterable(drawn)]
 
+        for block in list(blocks.blocks.values()):
+            if isinstance(block, gr.State):  # looked for as often as any other input
+                block.parent.children.remove(block)
+                self.top.add(block)
         clock = gr.HTML("", visible="hidden", js_on_load=CLOCK, server_functions=[word])
         outputs = [seen, self.world, *chained.from_iterable(polled for *_, polled in parts)]
         clock.tick(tick, seen, outputs, trigger_mode="always_last", concurrency_limit=4, **self.quiet)
@@ -103,6 +139,11 @@ class Shell:
 
         outputs = [self.offered, self.edited, *(f.component for *_, f in following), *blocks]
         self.world.change(refresh, [self.offered, self.edited], outputs, **self.quiet)
+
+
+def _taken(component: gr.components.Component, value: Any) -> Any:
+    """A value as the component gives it to an event. What there is to choose from is known to the session alone; forms look at that themselves."""
+    return value if isinstance(component, gr.Dropdown | gr.Radio) else component.preprocess(value)
 
 
 def _stays(picker: Field, first: bool) -> bool:
@@ -140,6 +181,8 @@ def code_html(code: str) -> str:
         return ""
     return f'<div class="code"><button type="button" class="copy">copy</button><pre>{html.escape(code)}</pre></div>'
 
+
+GATHER = "(...values) => JSON.stringify(values)"
 
 COPY = """element.addEventListener('click', (event) => {
   const button = event.target.closest('.copy');

@@ -89,7 +89,7 @@ def build(shell: Shell) -> None:
 
     put = {question.submit: (asking.ask, asked), send.click: (asking.ask, asked), again.click: (asking.regenerate, [talk, *form.inputs])}
     for event, (function, inputs) in put.items():
-        sent = event(_with(guarded(function), form), inputs, started, **turns, **quiet)
+        sent = shell.gather(event, _with(guarded(function), form), inputs, started, **turns, **quiet)
         for side in SIDES[:2]:
             answer(sent.success, side)
     for side in SIDES[2:]:
@@ -103,7 +103,7 @@ def build(shell: Shell) -> None:
     fresh.click(None, None, question, js="() => ''", **quiet)  # at once: what is typed next stays
     fresh.click(guarded(asking.anew), blind, [*started, *below], **turns, **quiet)
     sides = [part for side in SIDES for part in page.boxes[side]]
-    gr.on([count.change, blind.change], guarded(asking.arranged), [count, blind, talk], [*sides, *page.titles.values()], **turns, **quiet)
+    shell.gather([count.change, blind.change], guarded(asking.arranged), [count, blind, talk], [*sides, *page.titles.values()], **turns, **quiet)
     opener = gr.HTML("", visible="hidden", js_on_load=OPEN)
     opener.click(guarded(asking.reopened), None, [talk, *chosen, *shown, *below], **quiet)
     offer(shell, list(page.models.values()), asking.offered)

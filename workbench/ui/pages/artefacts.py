@@ -81,8 +81,9 @@ def build(shell: Shell) -> None:
     quiet = shell.quiet
     whole = [nothing, *table.parts, details, chosen]
     shown = [about, name, how, manifest, sure]
-    shell.world.change(renew, chosen, whole, **quiet).then(guarded(look), chosen, shown, **quiet)
-    chosen.change(guarded(look), chosen, shown, **quiet)
+    renewed = shell.gather(shell.world.change, renew, [chosen], whole, **quiet)
+    for event in (renewed.then, chosen.change):
+        shell.gather(event, guarded(look), [chosen], shown, **quiet)
     table.frame.select(pick, None, chosen, **quiet)
     rename.click(guarded(renamed), [chosen, name], [*whole, about], **quiet)
     delete.click(lambda: gr.update(visible=True), None, sure, **quiet)

@@ -87,9 +87,9 @@ def build(shell: Shell) -> None:
             *pairs.update(pairs_of(corpus)),
         ]
 
-    shell.world.change(renew, chosen, listed, **shell.quiet)
+    shell.gather(shell.world.change, renew, [chosen], listed, **shell.quiet)
     panel.finished.change(guarded(finished), panel.finished, [chosen, *shown], **shell.quiet)
-    chosen.change(guarded(look), chosen, shown, **shell.quiet)
+    shell.gather(chosen.change, guarded(look), [chosen], shown, **shell.quiet)
 
 
 def keep(path: str) -> Path:

@@ -85,7 +85,7 @@ def _measured(shell: Shell) -> None:
         said, *charts, *table.parts, *so_what.parts, parity, *parities.parts, distributions, text, chart, kind, *worst.parts, *by_script.parts,
     ]  # fmt: skip
     panel.finished.change(guarded(show), panel.finished, shown, **shell.quiet)
-    gr.on([kind.input, text.input], guarded(choose), [panel.finished, kind, text], chart, trigger_mode="always_last", **shell.quiet)
+    shell.gather([kind.input, text.input], guarded(choose), [panel.finished, kind, text], chart, trigger_mode="always_last", **shell.quiet)
 
 
 def _swept(shell: Shell) -> None:

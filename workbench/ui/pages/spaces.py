@@ -99,15 +99,15 @@ def build(shell: Shell) -> None:
         rows = explorer.rows_of(event._data, made)
         return [selection_html(len(rows)), *chosen.update(explorer.listed(made, rows[:LISTED]))]
 
-    draw.click(guarded(draw_now), form.inputs, shown, show_progress="minimal", show_progress_on=said, api_visibility="private")
+    shell.gather(draw.click, guarded(draw_now), form.inputs, shown, show_progress="minimal", show_progress_on=said, api_visibility="private")
     panel.finished.change(guarded(drawn_by), panel.finished, shown, **shell.quiet)
     parts = [said, controls, colour, view, lines, picture, caption, life, selection, *chosen.parts, *moved.parts]
     looks = [shown, colour, view, lines]
     numbers_parts = [measured, bars, *table.parts, *by_script.parts]
-    shown.change(guarded(show), looks, parts, **shell.quiet).then(
+    shell.gather(shown.change, guarded(show), looks, parts, **shell.quiet).then(
         guarded(measure), shown, numbers_parts, show_progress="minimal", show_progress_on=measured, api_visibility="private"
     )
-    gr.on([colour.input, view.input, lines.input], guarded(redraw), looks, picture, trigger_mode="always_last", **shell.quiet)
+    shell.gather([colour.input, view.input, lines.input], guarded(redraw), looks, picture, trigger_mode="always_last", **shell.quiet)
     picture.click(guarded(ask), shown, life, **shell.quiet)
     picture.select(guarded(choose), shown, [selection, *chosen.parts], trigger_mode="always_last", **shell.quiet)
 

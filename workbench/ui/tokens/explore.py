@@ -10,7 +10,7 @@ from ...errors import WorkbenchError
 from ..chips import CLICK, asked, life_html, row_html
 from ..messages import empty, guarded, notes
 from ..shell import Shell, code_block, code_html
-from .following import both, follow, picker, waiting
+from .following import both, follow, once_open, picker, waiting
 
 EXAMPLE = "Учительница живёт в Москве и работает в библиотеке. Martin lives in Paris."
 CHARACTERS = 1_500  # of the live text
@@ -44,9 +44,8 @@ def build(shell: Shell) -> None:
         return [life_html(reference, token, about[1]), code_html(life_code(reference, token, about[1]))]
 
     follow(shell, compared, both)
-    live = {"trigger_mode": "always_last", "concurrency_limit": 2}
-    gr.on([text.change, under.change], guarded(explore), [text, compared, under], [cut, code], **live, **shell.quiet)
-    compared.change(guarded(explore), [text, compared, under], [cut, code], **live, **waiting(shell, cut))
+    changes = [text.change, under.change, once_open(shell, [compared], lambda references: explore("", references), cut).change]
+    shell.gather(changes, guarded(explore), [text, compared, under], [cut, code], trigger_mode="always_last", concurrency_limit=2, **shell.quiet)
     cut.click(guarded(pick), compared, [life, shown, code], **waiting(shell, life))
     life.click(guarded(relative), shown, [life, code], **shell.quiet)
 

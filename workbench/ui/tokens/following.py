@@ -9,6 +9,7 @@ import gradio as gr
 
 from .. import chain
 from ..forms import choices
+from ..messages import guarded
 from ..shell import Shell
 
 
@@ -30,6 +31,22 @@ def follow(shell: Shell, dropdown: gr.Dropdown, take: Callable[[chain.Chain], An
         return [wanted, gr.update(choices=choices("tokenizer"), **value)]
 
     shell.world.change(renew, offered, [offered, dropdown], **shell.quiet)
+
+
+def once_open(shell: Shell, pickers: list[gr.Dropdown], work: Callable[..., Any], place: gr.HTML) -> gr.State:
+    """A State that changes once what was picked is open: `work` with it is done and forgotten, under a spinner at `place`.
+
+    What is drawn from it, and from other fields too, hangs on this change: were it drawn by an event of its own, that one could end last and show the
+    other fields as they were when it began.
+    """
+    done = gr.State("")
+
+    def wait(*picked: Any) -> str:
+        work(*picked)
+        return repr(picked)
+
+    shell.gather([each.change for each in pickers], guarded(wait), pickers, done, trigger_mode="always_last", concurrency_limit=2, **waiting(shell, place))
+    return done
 
 
 def both(now: chain.Chain) -> list[str]:

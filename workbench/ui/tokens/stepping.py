@@ -8,7 +8,7 @@ from ...tracehtml import trace_html
 from ..chips import opened
 from ..messages import empty, guarded
 from ..shell import Shell, code_block, code_html
-from .following import follow, latest, picker, waiting
+from .following import follow, latest, once_open, picker
 
 EXAMPLE = "Медведь живёт"
 CHARACTERS = 200
@@ -27,9 +27,8 @@ def build(shell: Shell) -> None:
     code = code_block()
     said = gr.HTML(empty(NOTHING), elem_id="trace-steps")
     follow(shell, one, latest)
-    live = {"trigger_mode": "always_last", "concurrency_limit": 2}
-    text.change(guarded(steps), [text, one], [said, code], **live, **shell.quiet)
-    one.change(guarded(steps), [text, one], [said, code], **live, **waiting(shell, said))
+    changes = [text.change, once_open(shell, [one], lambda reference: steps("-", reference), said).change]
+    shell.gather(changes, guarded(steps), [text, one], [said, code], trigger_mode="always_last", concurrency_limit=2, **shell.quiet)
 
 
 def steps(text: str, reference: str | None) -> list[str]:

@@ -14,7 +14,7 @@ from ..chips import CLICK, asked, compared, life_html
 from ..messages import empty, guarded
 from ..shell import Shell, code_block, code_html
 from ..tables import Table
-from .following import follow, latest, picker, waiting
+from .following import follow, latest, once_open, picker, waiting
 
 PAGE = 200
 NOTHING = "Choose a tokenizer, or load the demo on the left, to see its tokens."
@@ -70,9 +70,9 @@ def build(shell: Shell) -> None:
     seen = [summary, code, *table.parts]
     live = {"trigger_mode": "always_last", "concurrency_limit": 2}
     # A change of the filter goes back to the first page.
-    gr.on([c.change for c in (one, other)], guarded(first), filters, [page, *seen], **live, **waiting(shell, summary))
-    gr.on([c.change for c in (search, state, script)], guarded(first), filters, [page, *seen], **live, **shell.quiet)
-    page.input(guarded(look), [*filters, page], seen, **live, **shell.quiet)
+    changes = [c.change for c in (search, state, script)] + [once_open(shell, [one, other], listing, summary).change]
+    shell.gather(changes, guarded(first), filters, [page, *seen], **live, **shell.quiet)
+    shell.gather(page.input, guarded(look), [*filters, page], seen, **live, **shell.quiet)
     table.frame.select(guarded(pick), [one, other], [life, shown], **waiting(shell, life))
     life.click(guarded(relative), shown, life, **shell.quiet)
 

@@ -32,9 +32,8 @@ def build(shell: Shell, form: StageForm) -> None:
     with gr.Row(elem_classes="run-row"):
         ask = gr.Button("What the model will see, and what it takes", size="md", scale=0, min_width=330, elem_id="preview-train")
     said = gr.HTML(empty(NOTHING), elem_id="preview-batch")
-    ask.click(
-        guarded(lambda *values: looked(form, *values)), form.inputs, said, show_progress="minimal", show_progress_on=said, api_visibility="private"
-    )  # fmt: skip
+    look_at = guarded(lambda *values: looked(form, *values))
+    shell.gather(ask.click, look_at, form.inputs, said, show_progress="minimal", show_progress_on=said, api_visibility="private")
 
 
 def looked(form: StageForm, *values: Any) -> str:

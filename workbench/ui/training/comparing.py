@@ -49,9 +49,9 @@ def build(shell: Shell) -> None:
         ]
 
     parts = [said, code, *charts, *differ.parts, *rows.parts]
-    gr.on([chosen.change, again.click], guarded(look), chosen, parts, trigger_mode="always_last", **shell.quiet)
+    shell.gather([chosen.change, again.click], guarded(look), [chosen], parts, trigger_mode="always_last", **shell.quiet)
     gr.on([shell.world.change, again.click], lambda: gr.update(choices=listed()), None, chosen, **shell.quiet)
-    shell.world.change(lambda given: gr.skip() if given else nothing(), chosen, said, **shell.quiet)
+    shell.gather(shell.world.change, lambda given: gr.skip() if given else nothing(), [chosen], said, **shell.quiet)
 
 
 def nothing() -> str:

@@ -58,7 +58,7 @@ def build(shell: Shell) -> None:
         return [result_html(job, metrics), *table.update(metrics.get("rows") or [])]
 
     names, scales = form.component("recipe"), form.component("scale")
-    ask.click(guarded(look), form.inputs, [said, *plan.parts], show_progress="minimal", show_progress_on=said, api_visibility="private")
+    shell.gather(ask.click, guarded(look), form.inputs, [said, *plan.parts], show_progress="minimal", show_progress_on=said, api_visibility="private")
     names.change(guarded(chosen), names, [scales, about], **shell.quiet)
     panel.finished.change(guarded(show), panel.finished, [result, *table.parts], **shell.quiet)
 

@@ -29,10 +29,10 @@ def build(shell: Shell) -> None:
     several(shell, form)
     stage, size, model = form.chosen, form.component("preset"), form.component("model")
     deck.click(guarded(pick), None, stage, **shell.quiet)
-    gr.on([stage.change, size.input], form.settle, [stage, size], [form.settled, *(f.component for f in form.following)], **shell.quiet)
+    shell.gather([stage.change, size.input], form.settle, [stage, size], [form.settled, *(f.component for f in form.following)], **shell.quiet)
     offered = gr.State(("", ""))
-    gr.on([form.settled.change, shell.offered.change], offer, [stage, model, offered], [model, offered, lacking], **shell.quiet)
-    model.change(needs_html, [stage, model], lacking, **shell.quiet)
+    shell.gather([form.settled.change, shell.offered.change], offer, [stage, model, offered], [model, offered, lacking], **shell.quiet)
+    shell.gather(model.change, needs_html, [stage, model], lacking, **shell.quiet)
 
 
 def pick(event: gr.EventData) -> str:
@@ -73,5 +73,5 @@ def several(shell: Shell, form: StageForm) -> None:
 
     asked = [count, hosts, sharded]
     changed = [opened.expand, *(c.input for c in asked)]
-    gr.on(changed, lambda *values: code_html(form.command(*values)), [*asked, *form.inputs], shown, **shell.quiet)
-    shell.edited.change(edited, [shell.edited, *asked], shown, **shell.quiet)
+    shell.gather(changed, lambda *values: code_html(form.command(*values)), [*asked, *form.inputs], shown, **shell.quiet)
+    shell.gather(shell.edited.change, edited, [shell.edited, *asked], shown, **shell.quiet)

@@ -53,9 +53,9 @@ def build(shell: Shell) -> None:
     deck.click(guarded(pick), None, form.component("method"), **shell.quiet)
     needed = {knob for groups in cards.NEEDS.values() for group in groups for knob in group}
     watched = [f for f in form.fields if f.knob.name == "method" or (f.knob.variant and f.knob.name in needed)]
-    held = [f.component for f in watched]  # and not the whole form: see Shell.connect for what an input costs the browser from then on
+    held = [f.component for f in watched]
     changed = [form.component("method").change, *(c.input for c in held), shell.offered.change]
-    gr.on(changed, lambda *values: needs_html(watched, values), held, lacking, trigger_mode="always_last", **shell.quiet)
+    shell.gather(changed, lambda *values: needs_html(watched, values), held, lacking, trigger_mode="always_last", **shell.quiet)
     panel.finished.change(guarded(show), panel.finished, [result, sizes, judged, *listed.parts, *hidden.parts], **shell.quiet)
 
 

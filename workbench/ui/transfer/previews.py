@@ -43,8 +43,8 @@ def build(shell: Shell, form: Form) -> None:
             *by_kind.update(metrics.get("by_kind", [])), *by_script.update(scripts), *collisions.update(metrics.get("collisions", [])),
         ]  # fmt: skip
 
-    ask.click(
-        guarded(look), [f.component for f in asked], [said, code, chart, *by_kind.parts, *by_script.parts, *collisions.parts],
+    shell.gather(
+        ask.click, guarded(look), [f.component for f in asked], [said, code, chart, *by_kind.parts, *by_script.parts, *collisions.parts],
         show_progress="minimal", show_progress_on=said, api_visibility="private",
     )  # fmt: skip
 

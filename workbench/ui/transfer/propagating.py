@@ -49,9 +49,9 @@ def build(shell: Shell) -> None:
         mapped = any("r2_map" in (metrics.get(which) or {}) for which in ("input", "output"))
         return [lep_html(metrics) if metrics else gr.skip(), drawn(transferplots.lep_fit(metrics) if mapped else None), *table.update(diagnostics(metrics))]
 
-    ask.click(
-        guarded(check), [form.component(name) for name in PICKERS], [checked, code, *sides.parts], show_progress="minimal", show_progress_on=checked,
-        api_visibility="private",
+    shell.gather(
+        ask.click, guarded(check), [form.component(name) for name in PICKERS], [checked, code, *sides.parts], show_progress="minimal",
+        show_progress_on=checked, api_visibility="private",
     )  # fmt: skip
     panel.finished.change(guarded(show), panel.finished, [said, fit, *table.parts], **shell.quiet)
 

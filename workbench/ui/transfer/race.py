@@ -52,8 +52,8 @@ def build(shell: Shell) -> None:
 
     JobPanel(shell, form, "Start the race", live=watch, outputs=[said, start, course, *summary.parts, *rows.parts])
     live.render()
-    held = [form.component(name) for name in ASKED]  # and not the whole form: see Shell.connect for what an input costs the browser from then on
-    gr.on([*(c.input for c in held), shell.offered.change], guarded(needs_html), held, lacking, trigger_mode="always_last", **shell.quiet)
+    held = [form.component(name) for name in ASKED]
+    shell.gather([*(c.input for c in held), shell.offered.change], guarded(needs_html), held, lacking, trigger_mode="always_last", **shell.quiet)
 
 
 def needs_html(*values: Any) -> str:

@@ -78,8 +78,9 @@ def build(shell: Shell) -> None:
         return gr.update(choices=offered(reference))  # what was typed stays
 
     parts = [said, code, chart, second, *table.parts, *others.parts, *near.parts]
-    gr.on([ask.click, token.select], guarded(explain), [model, token], parts, show_progress="minimal", show_progress_on=said, api_visibility="private")
-    model.change(guarded(tokens), model, token, **shell.quiet)
+    asked = [ask.click, token.select]
+    shell.gather(asked, guarded(explain), [model, token], parts, show_progress="minimal", show_progress_on=said, api_visibility="private")
+    shell.gather(model.change, guarded(tokens), [model], token, **shell.quiet)
     offer(shell, [model], newest, follow=False)  # a token and its explanation belong to the model that is chosen
 
 
