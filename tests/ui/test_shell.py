@@ -10,7 +10,7 @@ import pytest
 
 from workbench.ui.app import build_app
 from workbench.ui.messages import guarded
-from workbench.ui.shell import Shell
+from workbench.ui.shell import GATHER, Shell
 
 
 def gathered(function: Any, inputs: list[Any]) -> tuple[gr.Blocks, Any]:
@@ -74,3 +74,13 @@ def test_an_event_has_few_inputs_for_which_the_browser_searches_the_page() -> No
     assert max(map(len, far.values())) <= 2
     assert len(set().union(*far.values())) <= 15
     assert not states & set().union(*far.values())
+
+
+def test_the_last_change_is_never_left_out() -> None:
+    """An event after another one would be skipped where one is under way; what comes after the fields were gathered keeps the way of its trigger."""
+    events = {d["id"]: d for d in build_app().get_config_file()["dependencies"]}
+    pairs = [(events[d["trigger_after"]], d) for d in events.values() if d["trigger_after"] is not None and d["backend_fn"]]
+    gathered = [(first, then) for first, then in pairs if not first["backend_fn"] and first["js"] == GATHER]
+    assert len(gathered) > 40
+    lost = [first["targets"] for first, then in gathered if first["trigger_mode"] == "always_last" != then["trigger_mode"]]
+    assert lost == []

@@ -57,6 +57,15 @@ def test_only_the_knobs_of_a_stage_are_seen(form: stageform.StageForm, stage: st
     assert seen == {k.name for k in knobs(form.stages[stage])} - {"stage", "preset", "copy_requests"}  # a field cannot hold those
 
 
+@pytest.mark.parametrize("stage", [None, "no such", ["align"]])
+def test_a_stage_that_there_is_not_is_one_sentence(form: stageform.StageForm, stage: object) -> None:
+    values = held(form, "align", "demo")
+    values[[f.knob.name for f in form.fields].index("stage")] = stage
+    for asked in (lambda: form.read(*values), lambda: form.settle(stage, "demo")):
+        with pytest.raises(WorkbenchError, match="press one of the cards"):
+            asked()
+
+
 def test_every_edit_reaches_the_step(form: stageform.StageForm) -> None:
     values = held(form, "monolingual", "demo")
     names = [f.knob.name for f in form.fields]

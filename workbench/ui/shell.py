@@ -23,7 +23,7 @@ from .panel import JobPanel
 
 def _top() -> layouts.Form:
     """A hidden place; a form, because fields without one get one each, which would be walked through as well."""
-    with gr.Column(visible="hidden"):
+    with gr.Column(elem_id="gathered"):  # the style sheet hides it: a column that is not visible leaves a gap
         return layouts.Form()
 
 
@@ -53,7 +53,7 @@ class Shell:
 
     def filled(self, form: Form, event: Any) -> None:
         """What an event of the page (an upload) puts into a field counts as the user's own edit, of which the field itself does not tell."""
-        self.gather(event.success, *self._edit(form), **self.quiet)
+        self.gather(event.success, *self._edit(form), trigger_mode="always_last", **self.quiet)
 
     def _edit(self, form: Form) -> tuple[Any, ...]:
         """Remember what the form holds and show its code: function, inputs and outputs of an event."""
@@ -69,7 +69,8 @@ class Shell:
         """An event to which many fields come as one input, put together by the browser in a box at the top of the page.
 
         At every event the browser searches the page, from the top, for each component that was ever an input: with the fields of the forms
-        themselves that took two thirds of the first journey's time, and more the longer a page was used.
+        themselves that took two thirds of the first journey's time, and more the longer a page was used. The function may ask for the `request`,
+        not for what the event itself tells, and it returns, and does not yield. Without a `trigger_mode` it has that of its first trigger.
         """
         with self.top:
             box = gr.Textbox(visible="hidden")
@@ -82,8 +83,10 @@ class Shell:
             return function(request, *given) if asks else function(*given)
 
         whole.__name__ = function.__name__
-        gathered = triggers if callable(triggers) else partial(gr.on, triggers)
-        return gathered(None, fields, box, js=GATHER, **self.quiet).then(whole, [box, *(c for c in inputs if isinstance(c, gr.State))], outputs, **options)
+        begin = triggers if callable(triggers) else partial(gr.on, triggers)
+        first = begin(None, fields, box, js=GATHER, **self.quiet)
+        states = [c for c in inputs if isinstance(c, gr.State)]
+        return first.then(whole, [box, *states], outputs, **{"trigger_mode": first["trigger_mode"], **options})
 
     def connect(self, blocks: gr.Blocks, side: sidebar.Sidebar) -> None:
         """One clock for all panels and the sidebar; references follow the chain.

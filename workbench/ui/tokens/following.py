@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -43,7 +44,7 @@ def once_open(shell: Shell, pickers: list[gr.Dropdown], work: Callable[..., Any]
 
     def wait(*picked: Any) -> str:
         work(*picked)
-        return repr(picked)
+        return f"{picked!r} at {time.monotonic_ns()}"  # what failed in between has drawn nothing
 
     shell.gather([each.change for each in pickers], guarded(wait), pickers, done, trigger_mode="always_last", concurrency_limit=2, **waiting(shell, place))
     return done

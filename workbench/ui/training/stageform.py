@@ -54,12 +54,19 @@ class StageForm(Form):
     def read(self, *values: Any, **fixed: Any) -> Step:
         """The step of the chosen stage, with its own knobs. The preset has set them already, and is none of them."""
         given = dict(zip((f.knob.name for f in self.fields), values, strict=True))
-        mine = {name: _value(knob, given[name]) for name, knob in self.knobs[given["stage"]].items() if name != "preset"}
+        mine = {name: _value(knob, given[name]) for name, knob in self._of(given["stage"]).items() if name != "preset"}
         return build(self.stages[given["stage"]], {name: value for name, value in mine.items() if value is not _UNSET} | fixed)
 
     def settle(self, stage: str, size: str) -> list[Any]:
         """Updates of `settled` and all fields but stage and preset: the chosen stage's knobs with the preset's values."""
+        self._of(stage)
         return [f"{stage} {size}", *(self._update(f.knob, stage, size) for f in self.following)]
+
+    def _of(self, stage: Any) -> dict[str, Knob]:
+        """The knobs of a stage, which the browser names."""
+        if stage not in tuple(self.knobs):
+            raise WorkbenchError("That stage is not known; press one of the cards.")
+        return self.knobs[stage]
 
     @property
     def following(self) -> list[Field]:

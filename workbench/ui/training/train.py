@@ -29,7 +29,7 @@ def build(shell: Shell) -> None:
     several(shell, form)
     stage, size, model = form.chosen, form.component("preset"), form.component("model")
     deck.click(guarded(pick), None, stage, **shell.quiet)
-    shell.gather([stage.change, size.input], form.settle, [stage, size], [form.settled, *(f.component for f in form.following)], **shell.quiet)
+    shell.gather([stage.change, size.input], guarded(form.settle), [stage, size], [form.settled, *(f.component for f in form.following)], **shell.quiet)
     offered = gr.State(("", ""))
     shell.gather([form.settled.change, shell.offered.change], offer, [stage, model, offered], [model, offered, lacking], **shell.quiet)
     shell.gather(model.change, needs_html, [stage, model], lacking, **shell.quiet)
