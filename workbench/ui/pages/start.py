@@ -137,10 +137,11 @@ def claimed() -> tuple[str, list[dict[str, Any]]]:
         ), []
     said = (
         f"{found['passed']} of {found['judged']} claims hold, over {found['seeds']} trainings each ({html.escape(found['measured'])}). "
-        "<code>workbench demo.check</code> measures them anew; rows without a threshold are only shown."
+        "<code>workbench demo.check</code> measures them anew; rows without a limit are only shown."
     )
     verdicts = {True: "holds", False: "missed", None: ""}
-    return f'<p class="small">{said}</p>', [{**row, "pass": verdicts[row["pass"]]} for row in found["rows"]]
+    rows = [{"limit" if name == "threshold" else name: value for name, value in row.items()} for row in found["rows"]]  # the longer word is broken in two
+    return f'<p class="small">{said}</p>', [{**row, "pass": verdicts[row["pass"]]} for row in rows]
 
 
 def lately(artefact: store.Artefact) -> dict[str, Any]:
