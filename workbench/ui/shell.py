@@ -68,9 +68,9 @@ class Shell:
     def gather(self, triggers: Any, function: Callable[..., Any], inputs: Sequence[Any], outputs: Any, **options: Any) -> Any:
         """An event to which many fields come as one input, put together by the browser in a box at the top of the page.
 
-        At every event the browser searches the page, from the top, for each component that was ever an input: with the fields of the forms
-        themselves that took two thirds of the first journey's time, and more the longer a page was used. The function may ask for the `request`,
-        not for what the event itself tells, and it returns, and does not yield. Without a `trigger_mode` it has that of its first trigger.
+        At every event the browser searches the page, from the top, for each component that was ever an input: where fields come one by one, an
+        edit on a page in which a few forms were edited takes three times as long (tests/benchmarks/bench_page.py). The function may ask for the
+        `request`, not for what the event itself tells, and it returns, and does not yield. Without a `trigger_mode` it has that of its first trigger.
         """
         with self.top:
             box = gr.Textbox(visible="hidden")
