@@ -26,7 +26,7 @@ found = pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=l
 @pytest.fixture(scope="module")
 def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """One for all quick runs, emptied before each: the libraries take longer to import than most of them to run."""
-    manager = pytest.importorskip("jupyter_client").AsyncKernelManager(kernel_name="python3")
+    manager = pytest.importorskip("jupyter_client", reason="notebooks cannot be run without it (extra test)").AsyncKernelManager(kernel_name="python3")
     yield {"km": manager, "env": os.environ | {"WORKBENCH_HOME": str(tmp_path_factory.mktemp("home"))}}
     if manager.has_kernel:
         from jupyter_core.utils import run_sync

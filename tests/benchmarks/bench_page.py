@@ -1,4 +1,4 @@
-"""From an edit in a form to its code, in a page on which every form has been edited: fields that come as one input against fields that come one by one.
+"""From an edit in a form to its code, in a page on which six forms have been edited: fields that come as one input against fields that come one by one.
 
     python -m tests.benchmarks.bench_page [--rounds 10]
 
@@ -55,7 +55,7 @@ def app(plain: bool) -> Iterator[str]:
 
 
 def used(browser: Any, address: str) -> Any:
-    """A page on which a field of every page's first form was edited."""
+    """A page on which a field of each of these forms was edited."""
     from clicking import expect, go
 
     page = browser.new_page()

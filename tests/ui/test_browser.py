@@ -14,8 +14,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from clicking import BROWSER, expect, go, number, picture, run, section
 
 QUESTION = "Анна живёт в Москве. Мартин живёт в Париже. Где живёт Мартин?"
-# A reply may be over before this process can look: Esc is pressed in the page, once a side can be stopped.
 CLOCK = re.compile("component_server")
+# A reply may be over before this process can look: Esc is pressed in the page, once a side can be stopped.
 ESCAPE = """() => {
   const button = document.querySelector("#stop-a");
   const press = () => button.disabled || document.dispatchEvent(new KeyboardEvent("keydown", { key: "Escape" }));

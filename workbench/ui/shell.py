@@ -55,9 +55,13 @@ class Shell:
         """What an event of the page (an upload) puts into a field counts as the user's own edit, of which the field itself does not tell."""
         self.gather(event.success, *self._edit(form), trigger_mode="always_last", **self.quiet)
 
+    def number(self, form: Form) -> int:
+        """Under which `edited` holds a form."""
+        return next(n for n, (each, _) in enumerate(self.forms) if each is form)
+
     def _edit(self, form: Form) -> tuple[Any, ...]:
         """Remember what the form holds and show its code: function, inputs and outputs of an event."""
-        number = next(n for n, (drawn, _) in enumerate(self.forms) if drawn is form)
+        number = self.number(form)
 
         def edited(held: dict[int, list[Any]], *values: Any) -> list[Any]:
             held[number] = list(values)  # in place: a new dictionary would lose what another form writes at the same time
@@ -130,14 +134,16 @@ class Shell:
             now = chain.current()
             listed = {kind: choices(kind) for kind in {f.knob.ref for *_, f in following if f.knob.ref}}
             offers = [_suggested(form, f, now) for _, form, f in following]
+            for n, (form, _) in enumerate(self.forms):
+                edited.setdefault(n, [f.component.value for f in form.fields])
             updates = []
             for (n, form, f), new, old in zip(following, offers, before or [None] * len(offers), strict=True):
-                held, place = edited.setdefault(n, [g.component.value for g in form.fields]), form.fields.index(f)
+                held, place = edited[n], form.fields.index(f)
                 moves = new not in (None, []) and new != old and not (_stays(f, not before) and _set_by_user(f, held[place], old))
                 if moves:
                     held[place] = new
                 updates.append(gr.update(**({"choices": listed[f.knob.ref]} if f.knob.ref else {}), **({"value": new} if moves else {})))
-            code = [code_html(form.code(*edited.get(n, [f.component.value for f in form.fields]))) for n, (form, _) in enumerate(self.forms)]
+            code = [code_html(form.code(*edited[n])) for n, (form, _) in enumerate(self.forms)]
             return [offers, edited, *updates, *code]
 
         outputs = [self.offered, self.edited, *(f.component for *_, f in following), *blocks]

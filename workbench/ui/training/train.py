@@ -66,7 +66,7 @@ def several(shell: Shell, form: StageForm) -> None:
         shown = code_block()
         shown.elem_classes = []  # seen whether or not code is asked for: it is what this place is for
         shown.elem_id = "several-command"
-    number = next(n for n, (each, _) in enumerate(shell.forms) if each is form)
+    number = shell.number(form)
 
     def edited(held: dict[int, list[Any]], *asked: Any) -> Any:
         return code_html(form.command(*asked, *held[number])) if number in held else gr.skip()
