@@ -8,6 +8,7 @@ from typing import Any
 import gradio as gr
 import pytest
 
+from workbench.errors import WorkbenchError
 from workbench.ui.app import build_app
 from workbench.ui.messages import guarded
 from workbench.ui.shell import GATHER, Shell
@@ -84,3 +85,38 @@ def test_the_last_change_is_never_left_out() -> None:
     assert len(gathered) > 40
     lost = [first["targets"] for first, then in gathered if first["trigger_mode"] == "always_last" != then["trigger_mode"]]
     assert lost == []
+
+
+def test_what_is_made_renews_all_pages_at_once() -> None:
+    """One event for all of them: at each, the browser goes through the whole page."""
+    page = build_app()
+    assert sum(fn.name == "renewed" for fn in page.fns.values()) == 1
+    before = {d["id"]: d for d in page.get_config_file()["dependencies"]}
+    renewed = next(d for d in before.values() if page.fns[d["id"]].name == "renewed")
+    world = before[renewed["trigger_after"]]["targets"]
+    assert [d["id"] for d in before.values() if d["targets"] == world] == [renewed["trigger_after"]]
+
+
+def test_one_page_that_cannot_be_renewed_leaves_the_others(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[tuple[str, str]] = []
+    monkeypatch.setattr(gr, "Warning", lambda message, title: said.append((title, message)))
+    with gr.Blocks() as page:
+        shell = Shell()
+        field, first, second, third, fourth = gr.Textbox(), gr.HTML(), gr.HTML(), gr.HTML(), gr.HTML()
+
+        def fails(_: str) -> list[str]:
+            raise ZeroDivisionError
+
+        def refused() -> list[str]:
+            raise WorkbenchError("Load <the demo>.")
+
+        shell.renew(fails, [field], [first, second])
+        shell.renew(refused, [], [third])
+        shell.renew(lambda text: [text.upper()], [field], [fourth])
+        shell._renew_all()
+    event = next(fn for fn in page.fns.values() if fn.fn is not None)
+    skipped = gr.skip()
+    assert event.fn(None, json.dumps(["bear", "wolf"])) == [skipped, skipped, skipped, "WOLF"]
+    assert [title for title, _ in said] == ["Bug", "Not yet"]
+    assert said[1][1] == "Load &lt;the demo&gt;."
+    assert "ZeroDivisionError" in capsys.readouterr().err

@@ -20,10 +20,10 @@ def offer(shell: Shell, dropdowns: Sequence[gr.Dropdown], look: Callable[[], Off
     holds the value before."""
     before, told = gr.State([None] * len(dropdowns)), gr.Textbox(visible="hidden")
 
-    def renew(before: list[str | None]) -> list[object]:
+    def anew(before: list[str | None]) -> list[object]:
         listed, wanted = look()
         offers = [(old if follow else None, new) for old, new in zip(before, wanted, strict=True)]
         return [[new or old for old, new in offers], json.dumps(offers), *[gr.update(choices=listed)] * len(dropdowns)]
 
-    renewed = shell.world.change(renew, before, [before, told, *dropdowns], **shell.quiet)
-    renewed.success(None, [told, *dropdowns], list(dropdowns), js=TAKE, **shell.quiet)
+    shell.renew(anew, [before], [before, told, *dropdowns])
+    told.change(None, [told, *dropdowns], list(dropdowns), js=TAKE, **shell.quiet)

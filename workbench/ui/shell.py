@@ -6,10 +6,12 @@ import hashlib
 import html
 import inspect
 import json
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain as chained
+from itertools import islice
 from typing import Any
 
 import gradio as gr
@@ -18,6 +20,7 @@ from gradio import layouts
 from .. import refs, store
 from . import chain, sidebar
 from .forms import Field, Form, choices
+from .messages import guarded
 from .panel import JobPanel
 
 
@@ -33,7 +36,8 @@ class Shell:
 
     panels: list[JobPanel] = field(default_factory=list)
     forms: list[tuple[Form, gr.HTML]] = field(default_factory=list)
-    world: gr.State = field(default_factory=lambda: gr.State(""))  # changes when an artefact or the journey does: pages refresh on it
+    renewals: list[tuple[Callable[..., list[Any]], list[Any], list[Any]]] = field(default_factory=list)
+    world: gr.State = field(default_factory=lambda: gr.State(""))  # changes when an artefact or the journey does
     offered: gr.State = field(default_factory=lambda: gr.State([]))  # what the chain offers; it changes once the fields that follow the chain are set
     anchor: gr.HTML = field(default_factory=lambda: gr.HTML(visible=False))
     top: layouts.Form = field(default_factory=_top)  # holds what the browser is to find first
@@ -92,6 +96,10 @@ class Shell:
         states = [c for c in inputs if isinstance(c, gr.State)]
         return first.then(whole, [box, *states], outputs, **{"trigger_mode": first["trigger_mode"], **options})
 
+    def renew(self, function: Callable[..., list[Any]], inputs: Sequence[Any], outputs: Sequence[Any]) -> None:
+        """Whenever an artefact or the journey changes, and once at the beginning, `function` of the inputs gives the outputs anew."""
+        self.renewals.append((function, list(inputs), list(outputs)))
+
     def connect(self, blocks: gr.Blocks, side: sidebar.Sidebar) -> None:
         """One clock for all panels and the sidebar; references follow the chain.
 
@@ -120,6 +128,26 @@ class Shell:
         outputs = [seen, self.world, *chained.from_iterable(polled for *_, polled in parts)]
         clock.tick(tick, seen, outputs, trigger_mode="always_last", concurrency_limit=4, **self.quiet)
         self._follow_chain()
+        self._renew_all()
+
+    def _renew_all(self) -> None:
+        """One event for all pages, as in `connect`. One that fails says so, and leaves its part of the page as it was."""
+        renewals = list(self.renewals)
+
+        def renewed(*values: Any) -> list[Any]:
+            given, updates = iter(values), []
+            for function, inputs, outputs in renewals:
+                try:
+                    updates += guarded(function)(*islice(given, len(inputs)))
+                except gr.Error as error:
+                    updates += [gr.skip()] * len(outputs)
+                    if error.__cause__:
+                        traceback.print_exception(error.__cause__)
+                    gr.Warning(error.message, title=error.title)
+            return updates
+
+        inputs, outputs = ([c for renewal in renewals for c in renewal[part]] for part in (1, 2))
+        self.gather(self.world.change, renewed, inputs, outputs, concurrency_limit=4, **self.quiet)
 
     def _follow_chain(self) -> None:
         """When the journey moves on, the references that follow it move too; those that the user set stay until then, and numbers for good.
@@ -147,7 +175,7 @@ class Shell:
             return [offers, edited, *updates, *code]
 
         outputs = [self.offered, self.edited, *(f.component for *_, f in following), *blocks]
-        self.world.change(refresh, [self.offered, self.edited], outputs, **self.quiet)
+        self.renew(refresh, [self.offered, self.edited], outputs)
 
 
 def _taken(component: gr.components.Component, value: Any) -> Any:

@@ -42,12 +42,19 @@ def build(shell: Shell) -> None:
         with gr.Accordion("Manifest", open=False):
             manifest = gr.Code(language="json", interactive=False, show_label=False, max_lines=30)
 
-    def renew(current: str | None) -> list[Any]:
+    def listed(current: str | None) -> list[Any]:
         made = store.artefacts()
         rows = [listing.row(a) | {"created": time.strftime("%Y-%m-%d %H:%M", time.localtime(a.manifest["created"]))} for a in made]
         ids = [a.id for a in made]
         pick = current if current in ids else ids[0] if ids else None
         return [gr.update(visible=not made), *table.update(rows), gr.update(visible=bool(made)), gr.update(choices=choices("artefact"), value=pick)]
+
+    def anew(current: str | None) -> list[Any]:
+        """What is looked at stays, and so does a name that is being typed; a list that is just appearing does not tell that it has a value."""
+        *others, picked = listed(current)
+        now = picked["value"]
+        details = [about_html(store.open_artefact(now)), *[gr.skip()] * 4] if now and now == current else look(now)
+        return [*others, picked, *details]
 
     def look(reference: str | None) -> list[Any]:
         if not reference:
@@ -64,13 +71,13 @@ def build(shell: Shell) -> None:
             raise WorkbenchError("Choose an artefact first.")
         store.delete(reference)
         gr.Info(f"{reference} is deleted.")
-        return renew(None)
+        return listed(None)
 
     def renamed(reference: str | None, text: str) -> list[Any]:
         if not reference:
             raise WorkbenchError("Choose an artefact first.")
         store.rename(reference, text.strip())
-        return [*renew(reference), about_html(store.open_artefact(reference))]
+        return [*listed(reference), about_html(store.open_artefact(reference))]
 
     def go_on(reference: str | None) -> None:
         if not reference:
@@ -81,9 +88,8 @@ def build(shell: Shell) -> None:
     quiet = shell.quiet
     whole = [nothing, *table.parts, details, chosen]
     shown = [about, name, how, manifest, sure]
-    renewed = shell.gather(shell.world.change, renew, [chosen], whole, **quiet)
-    for event in (renewed.then, chosen.change):
-        shell.gather(event, guarded(look), [chosen], shown, **quiet)
+    shell.renew(anew, [chosen], [*whole, *shown])
+    shell.gather(chosen.change, guarded(look), [chosen], shown, **quiet)
     table.frame.select(pick, None, chosen, **quiet)
     rename.click(guarded(renamed), [chosen, name], [*whole, about], **quiet)
     delete.click(lambda: gr.update(visible=True), None, sure, **quiet)

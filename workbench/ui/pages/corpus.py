@@ -55,12 +55,12 @@ def build(shell: Shell) -> None:
     shell.filled(form, upload.upload(guarded(lambda paths: [str(keep(p)) for p in paths]), upload, source, api_visibility="private"))
     shell.filled(form, upload_pairs.upload(guarded(lambda path: str(keep(path))), upload_pairs, parallel, api_visibility="private"))
     shell.filled(form, add.click(guarded(hub), [dataset, source], source, api_visibility="private"))
-    listed, shown = [chosen, summary], [summary, scripts, lengths, *rows.parts, *pairs.parts]
+    shown = [summary, scripts, lengths, *rows.parts, *pairs.parts]
 
     def made() -> list[tuple[str, str]]:
         return [(f"{a.name or a.id}: {', '.join(a.manifest['spec']['source'])[:60]}", a.id) for a in store.artefacts("corpus")]
 
-    def renew(current: str | None) -> list[Any]:
+    def anew(current: str | None) -> list[Any]:
         """The list; what is looked into stays."""
         found = made()
         kept = {} if current in [i for _, i in found] else {"value": found[0][1] if found else None}
@@ -87,7 +87,7 @@ def build(shell: Shell) -> None:
             *pairs.update(pairs_of(corpus)),
         ]
 
-    shell.gather(shell.world.change, renew, [chosen], listed, **shell.quiet)
+    shell.renew(anew, [chosen], [chosen, summary])
     panel.finished.change(guarded(finished), panel.finished, [chosen, *shown], **shell.quiet)
     shell.gather(chosen.change, guarded(look), [chosen], shown, **shell.quiet)
 
@@ -97,9 +97,14 @@ def keep(path: str) -> Path:
     with Path(path).open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()[:12]
     kept = store.home() / "uploads" / digest / Path(path).name
-    if not kept.exists():
+    if kept.exists():
+        return kept
+    try:
         kept.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, kept)
+        with Path(path).open("rb") as file, store.whole(kept) as copy:
+            shutil.copyfileobj(file, copy)
+    except OSError as error:
+        raise WorkbenchError(f"{kept} cannot be written ({error.strerror}); free some space, or set WORKBENCH_HOME to another place.") from error
     return kept
 
 

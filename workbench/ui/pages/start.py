@@ -13,7 +13,7 @@ from ... import artefacts, devices, refs, steps, store
 from ...demo.check import shipped
 from .. import chain
 from ..forms import Form
-from ..messages import empty, guarded
+from ..messages import empty
 from ..panel import JobPanel, recent
 from ..shell import Shell
 from ..tables import Table
@@ -87,7 +87,7 @@ def build(shell: Shell) -> None:
         page = str((event._data or {}).get("page", ""))
         return gr.Tabs(selected=page) if page in {s[2] for s in STAGES} else gr.skip()
 
-    def renew() -> list[Any]:
+    def anew() -> list[Any]:
         rows = [lately(a) for a in store.artefacts()[:8]]
         return [journey_html(), gr.update(visible=not rows), environment_html(), *made.update(rows)]
 
@@ -101,8 +101,8 @@ def build(shell: Shell) -> None:
         return [numbers_html(metrics), replies_html(metrics), *table.update(report(metrics))]
 
     journey.click(go, None, shell.tabs, **shell.quiet)
-    shell.world.change(renew, None, [journey, nothing, machine, *made.parts], **shell.quiet)
-    shell.world.change(guarded(judge), None, [judged, *claims.parts], **shell.quiet)
+    shell.renew(anew, [], [journey, nothing, machine, *made.parts])
+    shell.renew(judge, [], [judged, *claims.parts])
     panel.finished.change(show, panel.finished, [numbers, replies, *table.parts], **shell.quiet)
 
 

@@ -26,12 +26,12 @@ def follow(shell: Shell, dropdown: gr.Dropdown, take: Callable[[chain.Chain], An
     """Offer what the journey has come to; what the user chose stays until it moves on."""
     offered = gr.State(None)
 
-    def renew(before: Any) -> list[Any]:
+    def offer(before: Any) -> list[Any]:
         wanted = take(chain.current()) or None
         value = {"value": wanted} if wanted and wanted != before else {}
         return [wanted, gr.update(choices=choices("tokenizer"), **value)]
 
-    shell.world.change(renew, offered, [offered, dropdown], **shell.quiet)
+    shell.renew(offer, [offered], [offered, dropdown])
 
 
 def once_open(shell: Shell, pickers: list[gr.Dropdown], work: Callable[..., Any], place: gr.HTML) -> gr.State:

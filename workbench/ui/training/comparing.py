@@ -50,8 +50,8 @@ def build(shell: Shell) -> None:
 
     parts = [said, code, *charts, *differ.parts, *rows.parts]
     shell.gather([chosen.change, again.click], guarded(look), [chosen], parts, trigger_mode="always_last", **shell.quiet)
-    gr.on([shell.world.change, again.click], lambda: gr.update(choices=listed()), None, chosen, **shell.quiet)
-    shell.gather(shell.world.change, lambda given: gr.skip() if given else nothing(), [chosen], said, **shell.quiet)
+    again.click(lambda: gr.update(choices=listed()), None, chosen, **shell.quiet)
+    shell.renew(lambda given: [gr.update(choices=listed()), gr.skip() if given else nothing()], [chosen], [chosen, said])
 
 
 def nothing() -> str:
