@@ -51,6 +51,25 @@ def test_the_same_step_may_go_on_and_another_may_not(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("other", ["model.bin", ".git/config"])
+def test_a_folder_of_the_users_own_is_neither_taken_nor_removed(tmp_path: Path, other: str) -> None:
+    kept = tmp_path / "mine" / other
+    kept.parent.mkdir(parents=True)
+    kept.write_text("years of work", encoding="utf-8")
+    before = sorted(tmp_path.rglob("*"))
+    assert main(["import", "demo:en-chat", "--work", str(tmp_path / "mine")]) == 2
+    with pytest.raises(WorkbenchError, match=r"holds other files .*; name an empty folder or a new one"), work.held(tmp_path / "mine", {}):
+        pass
+    work.clear(tmp_path / "mine")
+    assert sorted(tmp_path.rglob("*")) == before
+    assert kept.read_text(encoding="utf-8") == "years of work"
+
+
+def test_an_empty_folder_of_the_users_own_is_taken(tmp_path: Path) -> None:
+    begun(tmp_path, text="a")
+    assert (tmp_path / work.SPEC).is_file()
+
+
 def begun(place: Path, **contents: str) -> None:
     with work.held(place, {"step": "train"}, lambda: contents):
         pass

@@ -90,7 +90,7 @@ class Export(Step):
     to: str = Field(min_length=1, description="A folder that does not exist yet.")
 
     def run(self, out: Path, progress: Progress) -> dict[str, Any]:
-        source, target = store.open_artefact(self.artefact), Path(self.to).expanduser()
+        source, target = store.open_artefact(self.artefact), refs.path(self.to)
         if target.exists():
             raise WorkbenchError(f"{target} exists already; name a folder that does not.")
         unfinished = target.with_name(f".{target.name}.{secrets.token_hex(4)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from . import store
@@ -50,6 +51,19 @@ def locate(reference: str | Path | store.Artefact) -> Path:
     known = [a.id for a in store.artefacts()] + demo_names()
     shown = text if len(text) <= 80 else text[:77] + "…"
     raise WorkbenchError(f"'{shown}' is no artefact, file, folder or hub id.{nearest(text, known)}")
+
+
+def path(written: str | Path) -> Path:
+    """A path as a user writes it; nothing need be there. Raises WorkbenchError for what cannot be one: too long, a NUL in it, an unknown ~user."""
+    try:
+        place = Path(written).expanduser()
+        with suppress(FileNotFoundError, NotADirectoryError):
+            place.stat()
+    except (OSError, ValueError, RuntimeError) as error:
+        shown = " ".join(str(written).split()).replace("\0", "\\0")
+        reason = getattr(error, "strerror", None) or str(error).rstrip(".")
+        raise WorkbenchError(f"'{shown if len(shown) <= 80 else shown[:77] + '…'}' cannot be looked up ({reason}); give another path.") from error
+    return place
 
 
 def label(reference: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
+from annotated_types import Ge, Lt
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
@@ -37,6 +38,7 @@ TokenizerRef = Annotated[str, BeforeValidator(_as_text), Ref("tokenizer")]
 TextRef = Annotated[str, BeforeValidator(_as_text), Ref("text")]
 PairsRef = Annotated[str, BeforeValidator(_as_text), Ref("pairs")]
 ArtefactRef = Annotated[str, BeforeValidator(_as_text), Ref("artefact")]
+Seed = Annotated[int, Ge(0), Lt(2**31)]  # what every library takes, those counted from it included
 
 
 class Options(BaseModel):

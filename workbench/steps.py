@@ -72,8 +72,8 @@ def find(command: str, stage: str | None = None) -> type[Step]:
     stages = {stage_of(c)[1]: c for c in classes}
     if stage is None:
         return classes[0]
-    if stage not in stages:
-        raise WorkbenchError(f"{command} has no stage '{stage}'.{nearest(stage, stages)}")
+    if not isinstance(stage, str) or stage not in stages:
+        raise WorkbenchError(f"{command} has no stage '{stage}'.{nearest(str(stage), stages)}")
     return stages[stage]
 
 

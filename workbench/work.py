@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ SPEC, CONTENTS, LOCK = "spec.json", "contents.json", "lock"
 def held(folder: Path | None, spec: Mapping[str, Any], contents: Callable[[], Mapping[str, str]] = dict) -> Iterator[None]:
     """Hold the folder for the step of this spec; None holds nothing. `contents`: hashes of what its knobs point to, asked for only where a folder is held.
 
-    Raises WorkbenchError where another process holds it, where another step was begun in it (the difference is shown), or where what the step reads is no
-    longer what it was: it would go on with another text, or another model, than it began with.
+    Raises WorkbenchError where another process holds it, where it holds anything else (it is removed in the end), where another step was begun in it (the
+    difference is shown), or where what the step reads is no longer what it was: it would go on with another text, or another model, than it began with.
     """
     if folder is None:
         yield
@@ -31,7 +31,9 @@ def held(folder: Path | None, spec: Mapping[str, Any], contents: Callable[[], Ma
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / LOCK).acquire(timeout=0):
-            if (folder / SPEC).is_file():
+            if not (folder / SPEC).is_file():
+                _empty_or_refuse(folder)
+            else:
                 same_or_refuse(json.loads((folder / SPEC).read_text(encoding="utf-8")), spec, f"What was begun in {folder} was another step")
             now = dict(contents())
             kept = any(each.name not in (SPEC, CONTENTS, LOCK) and not each.name.startswith(".") for each in folder.iterdir())  # "." is what a kill left half
@@ -42,6 +44,14 @@ def held(folder: Path | None, spec: Mapping[str, Any], contents: Callable[[], Ma
             yield
     except Timeout:
         raise WorkbenchError(f"A running step keeps its checkpoints in {folder}; wait for it or name another folder.") from None
+
+
+def _empty_or_refuse(folder: Path) -> None:
+    others = [each.name for each in folder.iterdir() if each.name != LOCK and not each.name.startswith(f".{SPEC}.")]
+    if others:
+        with suppress(OSError):
+            (folder / LOCK).unlink()
+        raise WorkbenchError(f"{folder} holds other files ({min(others)}), and is removed when the step has succeeded; name an empty folder or a new one.")
 
 
 def same_or_refuse(before: Mapping[str, Any], now: Mapping[str, Any], what: str) -> None:
@@ -76,6 +86,6 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, 
 
 
 def clear(folder: Path | None) -> None:
-    """Remove the folder of a step that has succeeded."""
-    if folder is not None:
+    """Remove the folder of a step that has succeeded; never one in which none was begun."""
+    if folder is not None and (folder / SPEC).is_file():
         shutil.rmtree(folder, ignore_errors=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,9 @@ def test_a_row_may_say_more(tmp_path) -> None:
         ("a.csv", "prompt,id\nx,1\ny,2,3\n", "Row 3 of a.csv has more cells than columns"),
         ("a.csv", "prompt,id\nx,1\n,2\n", "Row 3 of a.csv has no prompt"),
         ("a.txt", "\n \n", "holds no prompt"),
+        ("a.jsonl", '{"prompt": "x"}\n{"prompt": "\\ud83d"}', "Row 2 of a.jsonl holds half a character (\\ud83d)"),
+        ("a.jsonl", "[" * 100_000, "Row 1 of a.jsonl is no JSON"),
+        ("a.json", "[" * 100_000, "no JSON"),
         ("a.pdf", "x", "of no kind"),
     ],
 )  # fmt: skip
@@ -119,3 +123,39 @@ def test_a_batch_that_was_stopped_goes_on_after_what_it_has(places, tmp_path, mo
     whole = wb.run(step)
     texts = [[json.loads(line).get("replies", {}).get(s, {}).get("text") for line in (m.path / "replies.jsonl").open()] for m in (made, whole) for s in "AB"]
     assert texts[:2] == texts[2:]
+
+
+def test_line_ends_within_a_prompt_or_a_reply_are_text(places, tmp_path) -> None:
+    odd = "the\u2028bear\u0085the\x0cfox"
+    (only,) = read_prompts(written(tmp_path, "a.txt", odd + "\n"))
+    assert only.prompt == odd
+    made = wb.run(chat.Batch(models=places, prompts=str(tmp_path / "a.txt"), max_tokens=4))
+    assert [entry["prompt"] for entry in json.loads(chat.export(made.id, "json"))["entries"]] == [odd]
+
+
+def test_a_copy_of_a_model_with_another_template_is_asked_for_itself(places, tmp_path, monkeypatch) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(places[0], copy)
+    for file in copy.glob("*.jinja"):
+        file.unlink()
+    config = json.loads((copy / "tokenizer_config.json").read_text())
+    config["chat_template"] = "{% for m in messages %}the fox {{ m['content'] }}{% endfor %}"
+    (copy / "tokenizer_config.json").write_text(json.dumps(config))
+    step = chat.Batch(models=(places[0], str(copy)), prompts=str(written(tmp_path, "a.txt", "the bear\n")), max_tokens=4)
+    whole = wb.run(step)
+    load = batching.load
+
+    def stopped(model, *rest):
+        if model == str(copy):
+            raise Stopped("here")
+        return load(model, *rest)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(batching, "load", stopped)
+        with pytest.raises(Stopped):
+            wb.run(step, Progress(work=tmp_path / "work"))
+    resumed = wb.run(step, Progress(work=tmp_path / "work"))
+    said = [json.loads((made.path / "replies.jsonl").read_text().split("\n")[1])["replies"] for made in (whole, resumed)]
+    names = [{side: (each["model"], each["text"], each.get("prompt_tokens")) for side, each in replies.items()} for replies in said]
+    assert names[0] == names[1]
+    assert names[0]["A"][0] != names[0]["B"][0]

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from workbench.errors import WorkbenchError
@@ -36,6 +36,7 @@ def test_changes_are_made_to_knobs_and_to_values(journey: Any) -> None:
 
 
 @given(st.text(max_size=30))
+@example("2024-13-45")
 def test_any_text_is_a_value(text: str) -> None:
     parsed(text)
 
@@ -63,7 +64,9 @@ def test_bad_changes_are_refused(journey: Any, change: str, says: str) -> None:
         ({"values": {"base": {"demo": "x"}, "chat": {"demo": "x"}}}, None), ({"values": {"base": "x"}}, "what it is at each scale"),
         ({"values": {"base": {"demo": "x", "paper": "y"}, "chat": {"paper": "x"}}}, "does not say what 'chat' is at scale demo"),
         ({"table": ["score"]}, "table asks for 'score'.*Did you mean scores"), ({"steps": {"a": {"step": "recipe"}}}, "no step is a recipe"),
-        ({"steps": {"a": {"step": "corpus", "weight": -1}}}, "The weight of a is -1"),
+        ({"steps": {"a": {"step": "corpus", "weight": -1}}}, "The weight of a is -1"), ({"table": 5}, "table is no list"), ({"table": [5]}, "table is no list"),
+        ({"steps": {"a": {"step": "corpus", 1: "x"}}}, "is no text; put it in quotes"), ({"steps": {1: {"step": "corpus"}}}, "is no text; put it in quotes"),
+        ({"sizes": {"m": {"parameters": 1}}}, "the size of 'm' needs numbers"), ({"sizes": {"m": {"bytes": "many"}}}, "the size of 'm' needs numbers"),
     ],
 )  # fmt: skip
 def test_bad_recipes_are_refused(journey: Any, parts: dict[str, Any], says: str | None) -> None:
@@ -84,6 +87,7 @@ def test_what_is_not_there_is_named(journey: Any, tmp_path: Path) -> None:
         read(str(journey), "papr")
     with pytest.raises(WorkbenchError, match=r"recipe demo has no scale 'paper'. Leave --scale out"):
         read("demo", "paper")
-    (tmp_path / "broken.yaml").write_text("a: [")
-    with pytest.raises(WorkbenchError, match="is not YAML"):
-        load(str(tmp_path / "broken.yaml"))
+    for text in ("a: [", "a: 2024-13-45", "[" * 100_000):
+        (tmp_path / "broken.yaml").write_text(text)
+        with pytest.raises(WorkbenchError, match="is not YAML"):
+            load(str(tmp_path / "broken.yaml"))

@@ -40,7 +40,7 @@ def ask_all(step: Batch, out: Path, progress: Progress) -> dict[str, Any]:
         said[side] = []
         for n, each in enumerate(asked):
             part.at(n / len(asked), f"{side} answers {n + 1} of {len(asked)}")
-            key = digest([chatter.fingerprint, chatter.vocabulary, list(each.messages), step.sampling().model_dump()])
+            key = digest([side, chatter.fingerprint, chatter.vocabulary, list(each.messages), step.sampling().model_dump()])
             said[side].append(kept.said.get(key) or kept.add(key, answer(chatter, each, step.sampling(), part)))
     with (out / "replies.jsonl").open("w", encoding="utf-8") as file:
         file.write(json.dumps({"models": models, "options": step.sampling().model_dump()}, ensure_ascii=False) + "\n")
@@ -81,7 +81,7 @@ def numbers(side: str, model: str, chatter: Chatter, asked: Sequence[Asked], rep
 
 
 class Kept:
-    """Replies in a step's own folder, by what was asked of which weights."""
+    """Replies in a step's own folder, by what was asked of which side."""
 
     def __init__(self, work: Path | None) -> None:
         self.file = work / "said.jsonl" if work else None

@@ -90,7 +90,10 @@ def _adapted(place: Path, device: str, dtype: str, room: Callable[[int], None]) 
         )
     if not base:
         raise WorkbenchError(f"The adapter {place} does not say which model it belongs to; set base_model_name_or_path in {ADAPTER}.")
-    model, tokenizer, weights = build(refs.locate(base), device, dtype, room)
+    under = refs.locate(base)
+    if (under / ADAPTER).is_file():
+        raise WorkbenchError(f"The adapter {place} belongs to an adapter, {base}; merge that one into its model first (peft: merge_and_unload).")
+    model, tokenizer, weights = build(under, device, dtype, room)
     try:
         with untouched_randomness():
             PeftModel.from_pretrained(model, place, torch_device=str(model.device))

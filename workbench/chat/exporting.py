@@ -113,7 +113,7 @@ def read_batch(place: Path) -> tuple[dict[str, str], list[dict[str, Any]]]:
     file = place / "replies.jsonl"
     if not file.is_file():
         raise WorkbenchError(f"{place} is no comparison; give the id of a conversation, or of what `workbench chat batch` made.")
-    first, *entries = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    first, *entries = [json.loads(line) for line in file.read_text(encoding="utf-8").split("\n") if line]  # a reply may hold other line ends
     return first["models"], entries
 
 

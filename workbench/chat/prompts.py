@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .. import refs
+from ..corpus.formats import surrogate
 from ..errors import WorkbenchError
 from .prompting import Message
 
@@ -35,7 +37,7 @@ def read_prompts(place: str | Path, limit: int = 0) -> list[Asked]:
 
     Raises WorkbenchError that names the row and the reason where one is malformed.
     """
-    path = Path(place).expanduser()
+    path = refs.path(place)
     if not path.is_file():
         raise WorkbenchError(f"{path} is no file; give prompts as .txt, .jsonl, .json, .csv or .tsv.")
     try:
@@ -57,7 +59,7 @@ def read_prompts(place: str | Path, limit: int = 0) -> list[Asked]:
 
 
 def _lines(text: str, path: Path) -> Iterator[tuple[int, Any]]:
-    yield from ((row, {"prompt": line}) for row, line in enumerate(text.splitlines(), 1) if line.strip())
+    yield from ((row, {"prompt": line}) for row, line in enumerate(text.split("\n"), 1) if line.strip())
 
 
 def _json_lines(text: str, path: Path) -> Iterator[tuple[int, Any]]:
@@ -65,14 +67,14 @@ def _json_lines(text: str, path: Path) -> Iterator[tuple[int, Any]]:
         if line.strip():
             try:
                 yield row, json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise WorkbenchError(f"Row {row} of {path.name} is no JSON ({error}); every row must be {FORMS}.") from None
 
 
 def _json(text: str, path: Path) -> Iterator[tuple[int, Any]]:
     try:
         items = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WorkbenchError(f"{path.name} is no JSON ({error}); give a list of prompts, or one prompt a line as .txt.") from None
     if not isinstance(items, list):
         raise WorkbenchError(f"{path.name} holds no list; give a list of prompts: each {FORMS}, or a text.")
@@ -101,6 +103,8 @@ def _asked(row: int, item: Any, name: str) -> Asked:
     messages = item.get("messages") or [{"role": "user", "content": item["prompt"].strip()}]
     system = [{"role": "system", "content": item["system"]}] if item.get("system") else []
     told = tuple({"role": m["role"], "content": m["content"]} for m in [*system, *messages])
+    if lone := next(filter(None, (surrogate(m["content"]) for m in told)), ""):
+        raise WorkbenchError(f"Row {row} of {name} holds half a character ({lone}), as of a cut emoji; remove it or write the row again.")
     return Asked(str(item.get("id", row)), told, tuple(item.get("tags") or ()))
 
 

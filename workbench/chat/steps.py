@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from .. import refs
 from ..errors import WorkbenchError
 from ..progress import Progress
 from ..specs import ArtefactRef, ModelRef, ModelStep, Step
@@ -72,7 +73,7 @@ class Export(Step):
     def run(self, out: Path, progress: Progress) -> dict[str, Any]:
         from .exporting import export
 
-        target = Path(self.to).expanduser()
+        target = refs.path(self.to)
         text = export(self.comparison, self.format)
         try:
             with target.open("x", encoding="utf-8", newline="") as file:

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from .. import store
 from ..progress import Progress
-from ..specs import PairsRef, Step, TextRef
+from ..specs import PairsRef, Seed, Step, TextRef
 from .formats import Unit
 from .split import SPLITS
 
@@ -34,7 +34,7 @@ class Corpus(Step):
     weights: tuple[float, ...] = Field((), description="One weight per source to mix by; else they follow in order.", json_schema_extra={"advanced": True})
     held_out: float = Field(0.05, ge=0, lt=0.5, description="Share of the documents kept out of training, once for validation and once for the final test.")
     limit: int | None = Field(None, ge=1, description="At most this many documents of every source.")
-    seed: int = Field(0, ge=0, description="Decides which documents are held out.")
+    seed: Seed = Field(0, description="Decides which documents are held out.")
     parallel: PairsRef | None = Field(None, description="Sentence pairs to keep with the corpus: demo:en-ru, or a .tsv, .csv, .jsonl or .parquet file.")
     source_column: str | None = Field(None, description="The column of the pairs with the source language.", json_schema_extra={"advanced": True})
     target_column: str | None = Field(None, description="The column of the pairs with the target language.", json_schema_extra={"advanced": True})

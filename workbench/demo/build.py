@@ -12,7 +12,7 @@ from pydantic import Field
 
 from ..errors import Stopped, WorkbenchError
 from ..progress import Progress
-from ..specs import Step
+from ..specs import Seed, Step
 
 if TYPE_CHECKING:
     from .models import Made
@@ -33,13 +33,13 @@ class Build(Step):
     only: Literal["all", "en-base", "en-chat", "multi-base", "ru-plm", "fa-plm"] = Field(
         "all", description="Which model to train; en-chat needs en-base to be there."
     )
-    seed: int = Field(0, ge=0, description="Decides the text, its order and the first weights.")
+    seed: Seed = Field(0, description="Decides the text, its order and the first weights.")
     scale: float = Field(1.0, gt=0.0, le=10.0, description="Share of the usual steps, for a quick trial.", json_schema_extra={"advanced": True})
 
     def run(self, out: Path, progress: Progress) -> dict[str, Any]:
         from .. import refs
 
-        place = Path(self.out).expanduser() if self.out else refs.demo_folder()
+        place = refs.path(self.out) if self.out else refs.demo_folder()
         place.mkdir(parents=True, exist_ok=True)
         done: dict[str, Any] = {}
         for name in STAGES if self.only == "all" else (self.only,):

@@ -53,6 +53,9 @@ class Check(Step):
 
         if missing := [name for name in ("demo:en-base", "demo:en-chat") if name not in refs.demo_names()]:
             raise WorkbenchError(f"There is no {' and no '.join(missing)} to measure; make the demo's models with demo.build first.")
+        file = refs.path(self.file) if self.file else None
+        if file and not file.parent.is_dir():
+            raise WorkbenchError(f"{file.parent} is no folder, so the table could not be written there in the end; make it first, or name another file.")
         found: list[gates.Gate] = []
         work = [(part, lang) for part in self.parts for lang in (self.languages if part in ("lep", "salt") else ("fa",))]
         for n, (part, lang) in enumerate(work):
@@ -60,9 +63,9 @@ class Check(Step):
         rows = list({gate.gate: gate.row() for gate in found}.values())  # English is asked beside every language
         judged = [row["pass"] for row in rows if row["pass"] is not None]
         table = {"rows": rows, "passed": sum(judged), "judged": len(judged)}
-        if self.file:
+        if file:
             about = {"measured": time.strftime("%Y-%m-%d"), "seeds": self.seeds, "set": list(self.set), "versions": store.versions()}
-            store.write_json(Path(self.file).expanduser(), about | table)
+            store.write_json(file, about | table)
         return table
 
     def _lep(self, lang: str, progress: Progress) -> list[gates.Gate]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from .. import refs
 from ..errors import WorkbenchError
 
 
@@ -15,7 +16,7 @@ def read_items(reference: str | Path, what: str, form: str, fits: Callable[[Any]
 
     Raises WorkbenchError that names the line which is not of this form.
     """
-    path = Path(reference).expanduser()
+    path = refs.path(reference)
     if not path.is_file():
         raise WorkbenchError(f"{path} is not a file; give a JSONL file of {what}s, or demo:ru.")
     found: list[dict[str, Any]] = []

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from ..errors import WorkbenchError
 from ..progress import Progress
-from ..specs import ModelRef, ModelStep, PairsRef, TextRef, TokenizerRef
+from ..specs import ModelRef, ModelStep, PairsRef, Seed, TextRef, TokenizerRef
 from .copying import REQUEST
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Race(ModelStep):
     batch_size: int = Field(8, ge=1, description="Blocks per step.", json_schema_extra={"advanced": True})
     block: int = Field(128, ge=8, description="Tokens per block.", json_schema_extra={"advanced": True})
     learning_rate: float = Field(5e-3, gt=0, le=1, description="Learning rate from the tenth step on, the same for all.", json_schema_extra={"advanced": True})
-    seed: int = Field(0, ge=0, description="The first of the seeds.", json_schema_extra={"advanced": True})
+    seed: Seed = Field(0, description="The first of the seeds.", json_schema_extra={"advanced": True})
 
     def run(self, out: Path, progress: Progress) -> dict[str, Any]:
         from dataclasses import asdict

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .. import refs
 from ..corpus.formats import surrogate
 from ..errors import WorkbenchError
 
@@ -31,7 +32,7 @@ def read_task(reference: str | Path, count: int = 0) -> TaskFile:
 
     Raises WorkbenchError that names the line and what is wrong with it.
     """
-    path = Path(reference).expanduser()
+    path = refs.path(reference)
     if not path.is_file():
         raise WorkbenchError(f"{path} is not a file; give a JSONL file of items: {forms()}.")
     kind, items = "", []

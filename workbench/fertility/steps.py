@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from ..progress import Progress
-from ..specs import PairsRef, Step, TextRef, TokenizerRef
+from ..specs import PairsRef, Seed, Step, TextRef, TokenizerRef
 
 ADVANCED = {"advanced": True}
 
@@ -41,7 +41,7 @@ class Fertility(Step):
     width: int = Field(4_096, ge=1, description="Numbers per vector of the model, for the size of its tables.", json_schema_extra=ADVANCED)
     weight_bytes: int = Field(2, ge=1, le=8, description="Bytes per number: 2 for bf16 and fp16, 4 for fp32.", json_schema_extra=ADVANCED)
     tied: bool = Field(False, description="The model's embedding and output table are one.", json_schema_extra=ADVANCED)
-    seed: int = Field(0, ge=0, description="Decides what is held out, and the draws behind the intervals.")
+    seed: Seed = Field(0, description="Decides what is held out, and the draws behind the intervals.")
 
     def run(self, out: Path, progress: Progress) -> dict[str, Any]:
         from ..corpus import open_parallel

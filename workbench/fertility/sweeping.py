@@ -16,7 +16,7 @@ from pydantic import Field
 
 from ..errors import WorkbenchError
 from ..progress import Progress
-from ..specs import Options, Step, TextRef, TokenizerRef
+from ..specs import Options, Seed, Step, TextRef, TokenizerRef
 
 if TYPE_CHECKING:
     import tokenizers
@@ -40,7 +40,7 @@ class Sweeping(Options):
     width: int = Field(4096, ge=1, description="Numbers per vector of the model, for the size of its tables.", json_schema_extra=ADVANCED)
     tied: bool = Field(False, description="The model's embedding and output table are one.", json_schema_extra=ADVANCED)
     limit: int | None = Field(5_000, ge=1, description="Measure at most this many documents.", json_schema_extra=ADVANCED)
-    seed: int = Field(0, ge=0, description="Decides what is held out, and the draws behind the intervals.", json_schema_extra=ADVANCED)
+    seed: Seed = Field(0, description="Decides what is held out, and the draws behind the intervals.", json_schema_extra=ADVANCED)
 
 
 @dataclass(frozen=True)

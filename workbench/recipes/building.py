@@ -74,7 +74,7 @@ def _check_text(value: str, kind: str) -> None:
         (open_parallel if kind == "pairs" else sources.open)(value)
     elif store.ID.fullmatch(value) and not Path(value).exists():
         store.open_artefact(value)
-    elif not value.startswith("hf:") and not Path(value).expanduser().exists():
+    elif not value.startswith("hf:") and not refs.path(value).exists():
         sources.files(value)
 
 

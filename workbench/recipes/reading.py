@@ -14,6 +14,7 @@ from typing import Any
 from ..errors import WorkbenchError, nearest
 
 OWN = ("step", "weight", "scales")  # what a step of a recipe has beside its knobs
+SIZES = (("parameters", "rows", "width"), ("tables", "bytes_each")), (("bytes",), ("documents",))  # what a model's and a text's must state, and may
 PARTS = ("title", "about", "values", "sizes", "steps", "report", "table")
 
 
@@ -66,7 +67,7 @@ def load(name: str) -> dict[str, Any]:
         raise WorkbenchError(f"There is no recipe '{name}'.{nearest(name, names())}")
     try:
         recipe = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise WorkbenchError(f"{path} is not YAML ({error}); compare it with a shipped recipe.") from error
     _check_shape(path, recipe)
     return recipe
@@ -84,8 +85,19 @@ def _check_shape(path: Path, recipe: Any) -> None:
     columns = [*(recipe.get("values") or {}).values(), *(s for spec in steps.values() for s in (spec.get("scales") or {}).values())]
     if not all(isinstance(each, dict) for each in columns):
         raise WorkbenchError(f"{path}: every value has what it is at each scale, and every scale of a step its knobs; compare it with a shipped recipe.")
+    if not all(isinstance(name, str) for name in [*steps, *(knob for spec in steps.values() for knob in spec)]):
+        raise WorkbenchError(f"{path}: the name of a step or of a knob is no text; put it in quotes.")
+    if unlike := next((each for each, about in (recipe.get("sizes") or {}).items() if not _is_size(about)), None):
+        raise WorkbenchError(f"{path}: the size of '{unlike}' needs numbers: of a model parameters, rows, width and tables, of a text bytes and documents.")
+    if not isinstance(recipe.get("table") or [], list) or not all(isinstance(each, str) for each in recipe.get("table") or []):
+        raise WorkbenchError(f"{path}: the table is no list of names of its steps; compare it with a shipped recipe.")
     if twice := next((name for name in recipe.get("values") or {} if name in steps), None):
         raise WorkbenchError(f"{path} calls both a value and a step '{twice}'; rename one of them.")
+
+
+def _is_size(about: Any) -> bool:
+    fits = isinstance(about, dict) and any({*must} <= set(about) <= {*must, *may} for must, may in SIZES)
+    return fits and all(isinstance(value, (int, float)) and value >= 0 for value in about.values())
 
 
 def scales(recipe: Mapping[str, Any]) -> list[str]:
@@ -152,7 +164,7 @@ def parsed(text: str) -> Any:
 
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError):  # as a date that is none
         return text
 
 

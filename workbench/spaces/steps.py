@@ -11,7 +11,7 @@ from pydantic import Field
 from .. import contents
 from ..errors import WorkbenchError
 from ..progress import Progress
-from ..specs import ModelRef, PairsRef, Step, TextRef
+from ..specs import ModelRef, PairsRef, Seed, Step, TextRef
 
 if TYPE_CHECKING:
     from .picturing import Picture
@@ -43,7 +43,7 @@ class Measure(Step):
     centre: bool = Field(True, description="Take the anchors' mean from both sides before they are compared.", json_schema_extra=ADVANCED)
     ridge: float = Field(0.0, ge=0, le=100, description="Holds a least-squares map back, in mean squared lengths of a dimension.", json_schema_extra=ADVANCED)
     anchors: int = Field(5_000, ge=2, le=50_000, description="Shared tokens that are compared; of more, a sample.", json_schema_extra=ADVANCED)
-    seed: int = Field(0, ge=0, description="Decides samples, what is held out, and the draws behind the intervals.", json_schema_extra=ADVANCED)
+    seed: Seed = Field(0, description="Decides samples, what is held out, and the draws behind the intervals.", json_schema_extra=ADVANCED)
 
     def run(self, out: Path, progress: Progress) -> dict[str, Any]:
         from .measuring import measure
@@ -99,7 +99,7 @@ class Project(Step):
     spread: float = Field(0.1, ge=0, le=1, description="UMAP's min_dist: how near points may come.", json_schema_extra=ADVANCED)
     clusters: int = Field(12, ge=2, le=50, description="Groups that k-means makes, for colours.", json_schema_extra=ADVANCED)
     near: int = Field(8, ge=0, le=50, description="Neighbours of each point that the table lists, among full vectors; 0: none.", json_schema_extra=ADVANCED)
-    seed: int = Field(0, ge=0, description="Decides the sample and the picture.", json_schema_extra=ADVANCED)
+    seed: Seed = Field(0, description="Decides the sample and the picture.", json_schema_extra=ADVANCED)
 
     def picture(self, progress: Progress | None = None) -> Picture:
         """The picture, from the cache where the same knobs and the same contents have been drawn before."""

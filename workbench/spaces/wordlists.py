@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .. import contents, store
+from .. import contents, refs, store
 from ..errors import WorkbenchError, nearest
 from ..tokenizer.alphabet import show
 from ..transfer import wordvectors
@@ -74,7 +74,7 @@ def read(reference: str) -> tuple[torch.Tensor, list[str]]:
     """
     import torch
 
-    path = Path(reference).expanduser()
+    path = refs.path(reference)
     if not path.is_file():
         raise WorkbenchError(f"There is no file {reference}; give a fastText .vec or .bin file.")
     about = path.stat()

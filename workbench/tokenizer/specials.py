@@ -171,7 +171,7 @@ def _template(given: str, config: Mapping[str, Any], tokens: Mapping[str, Any]) 
     if "{" not in given:
         try:
             given = Path(given).expanduser().read_text(encoding="utf-8")
-        except (OSError, ValueError):
+        except (OSError, ValueError, RuntimeError):
             raise WorkbenchError(f"The chat template {given} cannot be read; give the path of a UTF-8 file with a Jinja template, or the template.") from None
     _check_jinja(given)
     for key in re.findall(r"\b(?:bos|eos|unk|pad|cls|sep|mask)_token\b", given):

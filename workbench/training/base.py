@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field, PrivateAttr, model_validator
 
 from ..progress import Progress
-from ..specs import ModelRef, ModelStep, tag_of
+from ..specs import ModelRef, ModelStep, Seed, tag_of
 from .presets import PRESETS, Preset, preset
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Stage(ModelStep):
     gradient_checkpointing: bool = Field(
         False, description="Compute activations again instead of keeping them: less memory, a third slower.", json_schema_extra=ADVANCED
     )
-    seed: int = Field(0, ge=0, description="Decides the order of the text.", json_schema_extra=ADVANCED)
+    seed: Seed = Field(0, description="Decides the order of the text.", json_schema_extra=ADVANCED)
 
     @model_validator(mode="before")
     @classmethod

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .. import store
+from .. import refs, store
 from ..corpus import formats, sources
 from ..corpus.split import Split, Stream, place
 from ..errors import WorkbenchError
@@ -90,7 +90,7 @@ def _reader(reference: str | list[Messages], seed: int, share: float, replied: b
 
 
 def _files(reference: str) -> list[Path]:
-    path = Path(reference).expanduser()
+    path = refs.path(reference)
     if path.suffix == ".json" and path.is_file():
         return [path]
     if store.ID.fullmatch(reference) and (answers := store.open_artefact(reference).path / ANSWERS).is_file():

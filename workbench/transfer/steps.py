@@ -11,7 +11,7 @@ from pydantic import Field
 from ..errors import WorkbenchError
 from ..overlap import Match
 from ..progress import Progress
-from ..specs import ModelRef, Step, TokenizerRef
+from ..specs import ModelRef, Seed, Step, TokenizerRef
 from .assemble import Carry, explain
 from .clp import Clp
 from .focus import Focus
@@ -53,7 +53,7 @@ class Transfer(Step):
         False, description="Link the shards that do not change also where they lie in a folder of yours: then never edit them there.",
         json_schema_extra={"advanced": True},
     )  # fmt: skip
-    seed: int = Field(0, ge=0, description="For methods that draw random numbers.", json_schema_extra={"advanced": True})
+    seed: Seed = Field(0, description="For methods that draw random numbers.", json_schema_extra={"advanced": True})
 
     def run(self, out: Path, progress: Progress) -> dict[str, Any]:
         progress.at(0, "opening the model and both tokenizers")

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
+from .. import refs
 from ..errors import WorkbenchError
 
 DIMENSIONS, EPOCHS, MIN_COUNT = 100, 5, 3
@@ -45,7 +46,7 @@ def changed(reference: str) -> int:
 
 def open_file(reference: str) -> Words:
     """Word vectors of a .vec (text, may be gzipped) or fastText .bin file. Raises WorkbenchError where it is missing or no such file."""
-    path = Path(reference).expanduser()
+    path = refs.path(reference)
     if not path.is_file():
         raise WorkbenchError(f"There is no file {reference}; give a fastText .vec or .bin file, or a text to learn word vectors from.")
     return _binary(str(path), path.stat().st_mtime_ns) if path.suffix == ".bin" else Plain(path)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from pydantic import Field
 
-from ... import contents
+from ... import contents, refs
 from ...errors import WorkbenchError
 from ...progress import Progress
 from ..base import Column, Found, Measure, Row, Sides, Subject
@@ -71,7 +71,7 @@ class Harness(Measure):
 
 
 def _file(task: str) -> Path:
-    path = Path(task).expanduser()
+    path = refs.path(task)
     if not path.is_file():
         raise WorkbenchError(f"{path} is not a file; give a .yaml file of an lm-eval task, or a task's name.")
     if "!function" in path.read_text(encoding="utf-8"):

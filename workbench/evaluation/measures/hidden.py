@@ -9,6 +9,7 @@ from pydantic import Field
 
 from ...errors import WorkbenchError
 from ...progress import Progress
+from ...specs import Seed
 from ..base import Column, Found, Measure, Row, Sides, Subject
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class HiddenOverlap(Measure):
         "hidden_cosine": Column("hidden rows, cosine", "more", "Cosine of predicted and true rows of hidden shared tokens, for models that a transfer made."),
         "hidden_mrr": Column("hidden rows, MRR", "more", "Mean of 1 / the rank of the true row among all source rows."),
     }
-    seed: int = Field(0, ge=0, description="Which tokens are hidden, where the score is computed here.")
+    seed: Seed = Field(0, description="Which tokens are hidden, where the score is computed here.")
 
     @classmethod
     def asked(cls, knobs: Evaluate, side: Sides) -> Sequence[Measure]:
