@@ -34,11 +34,12 @@ def test_a_text_is_a_path_or_refused_in_one_sentence(text: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "chat.batch --models demo:en-chat --prompts PLACE", "train --stage instruct demo:en-chat PLACE", "evaluate demo:en-base --choices PLACE", "demo.check --file PLACE",
-        "demo.build --out PLACE", "import PLACE", "corpus PLACE",
+        "chat.batch --models demo:en-chat --prompts PLACE", "train --stage instruct demo:en-chat PLACE", "evaluate demo:en-base --choices PLACE",
+        "demo.check --file PLACE", "demo.build --out PLACE", "import PLACE", "corpus PLACE",
     ],
 )  # fmt: skip
 def test_what_cannot_be_a_path_is_one_sentence_in_every_step(line: str, place: str, capsys: pytest.CaptureFixture[str]) -> None:
     command, *words = line.split()
     assert main([*command.split("."), *(place if word == "PLACE" else word for word in words)]) == 2
-    assert any(reason in capsys.readouterr().err for reason in ("cannot be looked up", "is no artefact, file, folder"))
+    said = capsys.readouterr().err
+    assert any(reason in said for reason in ("cannot be looked up", "is no artefact, file, folder", "is no file, folder"))

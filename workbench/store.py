@@ -180,6 +180,12 @@ def rename(reference: str, name: str) -> Artefact:
     return replace(artefact, manifest=manifest)
 
 
+def made_in(out: Path) -> str:
+    """The id that what a step fills `out` with will have; "" where that is no artefact."""
+    name = out.name.removeprefix(".tmp-")
+    return name if ID.fullmatch(name) else ""
+
+
 def delete(reference: str) -> None:
     """Remove an artefact. Refuses while another one was made from it."""
     artefact = open_artefact(reference)

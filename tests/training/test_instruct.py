@@ -63,6 +63,25 @@ def test_a_base_model_learns_to_reply_in_the_plain_template_and_is_asked_in_it(t
     assert tokens.eos_token_id in json.loads((made.path / "generation_config.json").read_text())["eos_token_id"]
 
 
+def test_conversations_that_the_template_refuses_are_left_out_and_said_wherever_they_stand(tmp_path: Path) -> None:
+    place = tiny.folder(tmp_path / "model", chat=True)
+    refusing = wb.tokenizer.load(place)
+    refusing.chat_template = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system turn') }}{% endif %}" + refusing.chat_template
+    wb.tokenizer.save(refusing, place)
+    taken = [{"messages": [{"role": "user", "content": f"{n}?"}, {"role": "assistant", "content": "the bear"}]} for n in range(120)]
+    refused = {"messages": [{"role": "system", "content": "Be brief."}, *taken[0]["messages"]]}
+
+    def made(*conversations: dict[str, Any]) -> Instruct:
+        (tmp_path / "rows.jsonl").write_text("\n".join(map(json.dumps, conversations)), encoding="utf-8")
+        return Instruct(model=str(place), instructions=str(tmp_path / "rows.jsonl"), **QUICK)
+
+    warned = [word for n in (0, 60, 119) for word in first_batch(made(*taken[:n], refused, *taken[n:])).warnings if "are left out" in word]
+    assert len(warned) == 3
+    assert all(word.startswith("1 of the first ") and "(no system turn)" in word for word in warned)
+    with pytest.raises(WorkbenchError, match=r"refuses a conversation \(no system turn\)"):
+        first_batch(made(*[refused] * 30))
+
+
 def test_only_replies_carry_loss_and_long_conversations_are_counted(tmp_path: Path, rows: dict[str, str]) -> None:
     place = tiny.folder(tmp_path / "model", chat=True)
     long = [{"instruction": "why? " * 50, "output": "so"}, {"instruction": "why?", "output": "so " * 100}]
@@ -148,6 +167,10 @@ def test_a_calibration_and_its_control_copy_the_same_texts() -> None:
 
     own, control = Calibrate(model=adapted, **same), Calibrate(model="demo:en-chat", answers=adapted, **same)
     assert copies(own, *own.others()) == copies(control, *control.others())
+    told = own.control(adapted)["control"]  # as it is told to the user
+    assert f" --answers {adapted} " in f"{told} "
+    assert " --model demo:en-chat " in told
+    assert "--prompts" not in told
     assert copies(own) != copies(control)  # each by its own tokenizer
 
 

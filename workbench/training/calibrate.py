@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 import time
@@ -66,25 +65,25 @@ class Calibrate(OnChats):
         whole = bool(self.answers) or self.prompts_asked() == self.prompt_limit
         least = self.block if whole else 1  # the few answers of a preview need not fill what all of them will
         feed = feeds.checked(feeds.chats_feed(tokens, mixed.train, self.block, self.seed, "calibrate"), least)
-        said = [*few, *filter(None, [self.too_long(tokens, "the answers", mixed.train)])]
-        found = {"answers": counts, "copies": len(copies), **self._control()}
+        said = [*few, *self.looked_at(tokens, "the answers", mixed.train)]
+        found = {"answers": counts, "copies": len(copies)}
         return feeds.Data([feed], self.measured(), {"target": self.asked(tokens, mixed)}, found, said, kept)
 
     def keep(self, data: Data, out: Path) -> dict[str, Any]:
         _write(data.kept, out / ANSWERS)
         if processes.count() > 1 and processes.main():  # all have learnt from them by now
             shutil.rmtree(self._shared(), ignore_errors=True)
-        return {}
+        return self.control(store.made_in(out))
 
     def prompts_asked(self) -> int:
         return self.prompt_limit
 
-    def _control(self) -> dict[str, Any]:
-        """The command of the control run, or that this is one."""
+    def control(self, made: str) -> dict[str, Any]:
+        """The command of the control of what this has `made`, by whose answers it copies the same texts (see `others`), or that this is one."""
         original = self.instruct
         if original and refs.locate(original) == refs.locate(self.model):
             return {"is_control": True}
-        return {"control": command_line(self.model_copy(update={"model": original or "ORIGINAL"}))}
+        return {"control": command_line(self.model_copy(update={"model": original or "ORIGINAL", "prompts": (), "answers": made or "CALIBRATED"}))}
 
     def others(self) -> list[PreTrainedTokenizerFast]:
         """Tokenizers of the original and of the rival whose answers are taken: what fits with all of them a calibration and its control copy alike.
@@ -145,6 +144,5 @@ class Calibrate(OnChats):
 
 def _write(conversations: list[Messages], path: Path) -> None:
     """As messages, one conversation a line; whole or not at all."""
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text("".join(json.dumps({"messages": each}, ensure_ascii=False) + "\n" for each in conversations), encoding="utf-8")
-    part.replace(path)
+    with store.whole(path) as file:
+        file.writelines(json.dumps({"messages": each}, ensure_ascii=False).encode() + b"\n" for each in conversations)

@@ -96,14 +96,19 @@ def chats_feed(
     does not take. `name` tells their order from that of others, `references` as for text."""
 
     def encode(given: Iterable[Any]) -> Iterator[Document | None]:
-        for conversation in given:
-            try:
-                yield next(chats(tokenizer, [conversation]))
-            except Refused:
-                yield None
+        return (None if isinstance(each, Refused) else each for each in taken(tokenizer, given))
 
     encoded = Encoded(conversations, encode, True, key_of(references, seed, tokenizer, chat=True))
     return Feed(_named(conversations), lambda epoch: (d for d in encoded.documents(f"{seed}:{name}:{epoch}") if teaches(d, block)), share)
+
+
+def taken(tokenizer: PreTrainedTokenizerFast, conversations: Iterable[Any]) -> Iterator[Document | Refused]:
+    """Each conversation as a document; the reason where the template does not take it."""
+    for conversation in conversations:
+        try:
+            yield next(chats(tokenizer, [conversation]))
+        except Refused as error:
+            yield error
 
 
 def teaches(document: Document, block: int) -> bool:

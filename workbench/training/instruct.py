@@ -78,26 +78,33 @@ class OnChats(Lora):
 
     def asked(self, tokens: PreTrainedTokenizerFast, conversations: Conversations) -> list[Document]:
         """Held-out conversations that fit into a block, to measure the replies on."""
-        from .data import chats
+        from .data import Refused
 
-        found = chats(tokens, conversations.held_out.take(self.eval_documents))
-        return [d for d in found if len(d.ids) <= self.block and feeds.teaches(d, self.block)]
+        found = feeds.taken(tokens, conversations.held_out.take(self.eval_documents))
+        return [d for d in found if not isinstance(d, Refused) and len(d.ids) <= self.block and feeds.teaches(d, self.block)]
 
-    def too_long(self, tokens: PreTrainedTokenizerFast, name: str, conversations: Iterable[Messages]) -> str | None:
-        """A sentence about conversations that do not fit into a block."""
+    def looked_at(self, tokens: PreTrainedTokenizerFast, name: str, conversations: Iterable[Messages]) -> list[str]:
+        """Sentences about conversations that the template refuses, and about those that do not fit into a block.
+
+        Raises WorkbenchError where the template refuses all.
+        """
         from itertools import islice
 
-        from .data import chats
+        from .data import Refused
 
-        found = list(chats(tokens, islice(conversations, LOOKED_AT)))
-        long = sum(len(d.ids) > self.block for d in found)
-        if not long:
-            return None
-        lost = sum(not feeds.teaches(d, self.block) for d in found)
-        return (
-            f"{long} of the first {len(found)} conversations in {name} are longer than a block of {self.block} tokens: they are cut, "
-            f"and {lost} whose reply begins behind it are left out; a larger --block keeps more."
-        )
+        found = list(feeds.taken(tokens, islice(conversations, LOOKED_AT)))
+        refused = [each for each in found if isinstance(each, Refused)]
+        if refused and len(refused) == len(found):
+            raise refused[0]
+        said = [f"{len(refused)} of the first {len(found)} conversations in {name} are left out: {refused[0]}"] if refused else []
+        fit = [each for each in found if not isinstance(each, Refused)]
+        if long := sum(len(d.ids) > self.block for d in fit):
+            lost = sum(not feeds.teaches(d, self.block) for d in fit)
+            said.append(
+                f"{long} of the first {len(found)} conversations in {name} are longer than a block of {self.block} tokens: they are cut, "
+                f"and {lost} whose reply begins behind it are left out; a larger --block keeps more."
+            )
+        return said
 
 
 class Instruct(OnChats):
@@ -129,17 +136,18 @@ class Instruct(OnChats):
         repeats = (1 - source) * len(copies) / (len(copies) + opened["target"].count)
         shares = {"target": 1 - source - repeats, "source": source}
         given = {"target": self.instructions, "source": self.source_instructions}
-        made = [feeds.chats_feed(tokens, each.train, self.block, self.seed, name, shares[name], given[name]) for name, each in opened.items()]
-        if copies:
-            made.append(feeds.chats_feed(tokens, copies, self.block, self.seed, "copies", repeats))
+        texts = [feeds.chats_feed(tokens, each.train, self.block, self.seed, name, shares[name], given[name]) for name, each in opened.items()]
         for each in opened.values():
             if each.skipped:
                 said.append(f"{each.skipped} rows of {each.name} are no conversation and are left out; the first is {each.first_skipped}.")
-            said += filter(None, [self.too_long(tokens, each.name, each.train)])
+            said += self.looked_at(tokens, each.name, each.train)
+        made = [feeds.checked(feed, self.block) for feed in texts]
+        if copies:  # however few, as they stand beside others
+            made.append(feeds.chats_feed(tokens, copies, self.block, self.seed, "copies", repeats))
         bad = [each for each in opened.values() if each.skipped]
         found = {
             "conversations": {name: each.count for name, each in opened.items()} | ({"copies": len(copies)} if copies else {}),
             "rows_skipped": sum(each.skipped for each in bad), "first_skipped": bad[0].first_skipped if bad else None,
         }  # fmt: skip
         asked = {name: self.asked(tokens, each) for name, each in opened.items()}
-        return feeds.Data([feeds.checked(feed, self.block) for feed in made], self.measured(), asked, found, said)
+        return feeds.Data(made, self.measured(), asked, found, said)

@@ -20,7 +20,8 @@ ABOUT = {
 }  # fmt: skip
 LACKING = {
     "": "There is no model to train yet. Make one on the Transfer page, or choose any below; to try it out, load the demo and take demo:en-base.",
-    "calibrate": "This stage is for a chat model that LEP made: make one under Transfer → LEP. For the control, choose the original chat model as the model.",
+    "calibrate": "This stage is for a chat model that LEP made: make one under Transfer → LEP. "
+    "For the control, choose the original chat model as the model, and the calibrated one for its answers.",
 }
 PICK = pick_script("stage")
 
