@@ -54,6 +54,15 @@ def test_a_text_of_the_demo_is_the_code_that_tells_it(tmp_path: Path, monkeypatc
     assert first[1] != fingerprint(step)
 
 
+def test_what_other_versions_made_is_made_anew(text: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    step = wb.corpus.Corpus(source=(str(text),))
+    now, read = fingerprint(step), by_knob(step)
+    assert fingerprint(step) == now
+    monkeypatch.setattr(contents.store, "versions", lambda: {"torch": "0"})
+    assert fingerprint(step) != now
+    assert by_knob(step) == read, "what a step has begun goes on"
+
+
 def test_lists_artefacts_and_the_options_of_a_method_are_followed(tmp_path: Path, text: Path) -> None:
     other = tmp_path / "b.txt"
     other.write_text(text.read_text(encoding="utf-8"), encoding="utf-8")

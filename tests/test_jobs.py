@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 
 import pytest
 import tiny
+from filelock import FileLock
 
 from workbench import jobs, store
 from workbench.errors import WorkbenchError
@@ -73,6 +75,62 @@ def _kill(job: jobs.Job) -> None:
         if str(job.path) in (process.info["cmdline"] or []):
             os.kill(process.pid, signal.SIGKILL)
             process.wait(10)
+
+
+def pretended(number: int, *states: str) -> tuple[jobs.Job, jobs._Log]:
+    """A heavy job as its files would tell it."""
+    job = jobs.Job(f"{number:013}-000000", jobs.folder() / f"{number:013}-000000")
+    job.path.mkdir()
+    store.write_json(job.path / "job.json", {"id": job.id, "name": "", "heavy": True, "spec": {"step": "train"}})
+    log = jobs._Log(job.path)
+    for state in states:
+        log.state(state)
+    return job, log
+
+
+def test_an_earlier_job_that_is_gone_on_with_has_its_turn_before_one_that_waits(monkeypatch) -> None:
+    (first, again), (second, running), (third, _) = pretended(1, "running", "stopped"), pretended(2, "running"), pretended(3, "waiting")
+    seen: list[str] = []
+    then = iter([lambda: again.state("waiting", again=True), lambda: running.state("done"), lambda: again.state("running"), lambda: again.state("done")])
+
+    def sleep(_: float) -> None:
+        seen.append(f"{first.state} {second.state}")
+        next(then)()
+
+    with FileLock(first.path / "alive"), FileLock(second.path / "alive"), monkeypatch.context() as patched:
+        patched.setattr(jobs.time, "sleep", sleep)
+        jobs._wait_for_turn(third.path, lambda: False, lambda: seen.append("begun"))
+    assert seen == ["stopped running", "waiting running", "waiting done", "running done", "begun"]
+
+
+def test_two_jobs_never_begin_at_once() -> None:
+    """Both may find nobody running, as where one is gone on with just after the other has looked."""
+    held = {1: pretended(1, "stopped"), 2: pretended(2, "waiting")}
+    order: list[str] = []
+
+    def turn(n: int) -> None:
+        job, log = held[n]
+
+        def begin() -> None:
+            time.sleep(0.2)  # between the look and the word
+            log.state("running")
+            order.append(f"{n} begins")
+
+        with FileLock(job.path / "alive"):
+            jobs._wait_for_turn(job.path, lambda: False, begin)
+            time.sleep(0.5)
+            order.append(f"{n} ends")
+            log.state("done")
+
+    threads = [threading.Thread(target=turn, args=(n,)) for n in (2, 1)]
+    for thread in threads:
+        thread.start()
+        time.sleep(0.1)
+        if thread is threads[0]:
+            held[1][1].state("waiting", again=True)
+    for thread in threads:
+        thread.join(30)
+    assert [line.split()[1] for line in order] == ["begins", "ends"] * 2
 
 
 def test_unknown_job() -> None:

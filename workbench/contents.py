@@ -24,11 +24,12 @@ AIDS = ("device",)  # knobs that decide where a step runs and not what comes out
 
 
 def fingerprint(step: Step) -> str:
-    """SHA-256 of a step's spec in which every reference is replaced by what it points to: an artefact's content, a file's bytes."""
+    """SHA-256 of a step's spec in which every reference is replaced by what it points to (an artefact's content, a file's bytes), and of the versions
+    that run it."""
     values = flat(step, defaults=True)
     given = [values.get(knob.name) for knob in knobs(type(step)) if knob.ref]
     folders = {each for value in given for each in (value if isinstance(value, (tuple, list)) else [value])}  # only a reference may name a folder
-    return digest({knob: _seen(value, folders) for knob, value in to_json(step).items() if knob not in AIDS})
+    return digest([store.versions(), {knob: _seen(value, folders) for knob, value in to_json(step).items() if knob not in AIDS}])
 
 
 def by_knob(step: Step, without: Path | None = None) -> dict[str, str]:

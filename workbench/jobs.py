@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -62,6 +62,14 @@ class Job:
         except FileNotFoundError:
             return []
         return [json.loads(line) for line in lines[start:]]
+
+    @property
+    def said(self) -> int:
+        """Bytes of its events so far; -1 before the first."""
+        try:
+            return (self.path / "events.jsonl").stat().st_size
+        except FileNotFoundError:
+            return -1
 
     @property
     def state(self) -> str:
@@ -218,8 +226,9 @@ def run_folder(path: Path) -> int:
             store.sweep()
             log.state("waiting")
             if job["heavy"]:
-                _wait_for_turn(path, stop)
-            log.state("running")
+                _wait_for_turn(path, stop, lambda: log.state("running"))
+            else:
+                log.state("running")
             made = store.run(from_json(job["spec"]), Progress(log, stop, path / "work"), name=job["name"])
         except Stopped as error:
             log.state("stopped", error=str(error))
@@ -235,16 +244,18 @@ def run_folder(path: Path) -> int:
         return 0
 
 
-def _wait_for_turn(path: Path, stop: Any) -> None:
-    """Return once no other heavy job runs, and none that came earlier waits."""
-    ended: set[str] = set()
+def _wait_for_turn(path: Path, stop: Callable[[], bool], begin: Callable[[], None]) -> None:
+    """Return when it has begun: once no other heavy job runs, and none that came earlier waits. One looks and begins at a time."""
+    ended: dict[str, int] = {}  # with the size of their events: one that is gone on with has more
     while True:
         if stop():
             raise Stopped("Stopped while waiting for its turn.")
-        states = {job.id: job.state for job in jobs() if job.id != path.name and job.id not in ended and job.heavy}
-        ended |= {job for job, state in states.items() if state in ENDED}
-        if not any(state == "running" or (state == "waiting" and job < path.name) for job, state in states.items()):
-            return
+        with FileLock(folder() / ".turn"):
+            others = {job: job.said for job in jobs() if job.id != path.name and job.heavy}
+            states = {job.id: job.state for job, said in others.items() if ended.get(job.id) != said}
+            ended |= {job.id: said for job, said in others.items() if states.get(job.id) in ENDED}
+            if not any(state == "running" or (state == "waiting" and job < path.name) for job, state in states.items()):
+                return begin()
         time.sleep(0.3)
 
 

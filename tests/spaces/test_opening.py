@@ -34,6 +34,16 @@ def test_word_vectors_are_converted_once_and_read_from_the_copy(vec: Path) -> No
     assert spaces.open(vec).vectors([0]).tolist() == [[5, 6]]
 
 
+def test_odd_words_keep_their_vectors_and_blank_lines_are_no_words(tmp_path: Path) -> None:
+    file = tmp_path / "odd.vec"
+    file.write_bytes("4 2\ncat 1 0\ndo\rg 2 0\nfi\u2028sh 3 0\nbird 4 0\n".encode())
+    space = spaces.open(file)
+    assert space.vectors([space.find(word) for word in ("cat", "do\rg", "fi\u2028sh", "bird")])[:, 0].tolist() == [1, 2, 3, 4]
+    file.write_bytes(b"4 2\ncat 1 0\n\n\nbird 4 0\n")
+    with pytest.raises(WorkbenchError, match="ends after 2 of 4 words"):
+        spaces.open(file)
+
+
 def test_binary_word_vectors(tmp_path: Path) -> None:
     from gensim.models import FastText
     from gensim.models.fasttext import save_facebook_model

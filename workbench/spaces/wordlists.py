@@ -83,7 +83,7 @@ def read(reference: str) -> tuple[torch.Tensor, list[str]]:
     if not (table.is_file() and words.is_file()):
         _convert(reference, table, words)
     rows = np.load(table, mmap_mode="c")  # private: what torch may write to is never the file
-    return torch.from_numpy(rows), words.read_text(encoding="utf-8", errors="surrogatepass").split("\n")
+    return torch.from_numpy(rows), words.read_bytes().decode("utf-8", "surrogatepass").split("\n")
 
 
 def cache() -> Path:
@@ -108,7 +108,7 @@ def _convert(reference: str, table: Path, words: Path) -> None:
     names = unfinished.with_name(unfinished.name + ".txt")
     try:
         rows = np.lib.format.open_memmap(unfinished, mode="w+", dtype=np.float32, shape=(count, width))
-        with names.open("w", encoding="utf-8", errors="surrogatepass") as listed:
+        with names.open("w", encoding="utf-8", errors="surrogatepass", newline="\n") as listed:
             for n, (word, numbers) in enumerate(pairs):
                 if n == count:
                     raise WorkbenchError(f"{reference} has more words than its first line says; download it again.")

@@ -96,15 +96,16 @@ class Plain:
     def _lines(self) -> Iterator[tuple[str, Any]]:
         with reading(self.path) as file:
             count, size = self._header(file)
-            number = 1
+            found = 0
             for number, line in enumerate(file, 2):
                 parts = line.rstrip().rsplit(b" ", size)
                 if len(parts) == size + 1:
+                    found += 1
                     yield parts[0].decode("utf-8", "replace"), lambda parts=parts, number=number: self._numbers(parts[1:], number)
                 elif line.strip():
                     raise WorkbenchError(f"Line {number} of {self.path} has not {size} numbers; download the file again.")
-            if number - 1 < count:
-                raise WorkbenchError(f"{self.path} ends after {number - 1:,} of {count:,} words; download it again.")
+            if found < count:
+                raise WorkbenchError(f"{self.path} ends after {found:,} of {count:,} words; download it again.")
 
     def _numbers(self, parts: list[bytes], number: int) -> np.ndarray:
         try:
