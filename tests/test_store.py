@@ -79,22 +79,27 @@ def test_a_failed_step_leaves_nothing() -> None:
     assert list(store.folder().iterdir()) == []
 
 
-def _make(seconds: float, times: int = 1) -> None:
+def _make(seconds: float, times: int = 1, after: str = "") -> None:
     steps.menu = lambda: {"note": (Note,)}
     for n in range(times):
-        store.run(Note(text=str(n), seconds=seconds))
+        store.run(Note(text=str(n), seconds=seconds, after=after))
 
 
 def test_kill_in_the_middle_of_a_write_leaves_no_artefact_and_is_swept() -> None:
-    child = multiprocessing.get_context("fork").Process(target=_make, args=(60,))
+    parent, other = store.run(Note()), store.run(Note())
+    child = multiprocessing.get_context("fork").Process(target=_make, args=(60, 1, parent.id))
     child.start()
     deadline = time.time() + 20
     while not list(store.folder().glob(".tmp-*/part/note.txt")) and time.time() < deadline:
         time.sleep(0.02)
     assert store.sweep() == 0, "a living writer must not be swept"
+    with pytest.raises(WorkbenchError, match=f"{parent.id} is being used to make another artefact"):
+        store.delete(parent.id)
+    store.delete(other.id)
     os.kill(child.pid, signal.SIGKILL)
     child.join()
-    assert store.artefacts() == []
+    assert [each.id for each in store.artefacts()] == [parent.id]
+    store.delete(parent.id)  # a dead one uses nothing
     assert store.sweep() == 1
     assert list(store.folder().iterdir()) == []
 

@@ -49,9 +49,9 @@ def script(said: Said, question: str = "") -> str:
     """The badge of the script; it stands out where the question is in another one."""
     if not said.get("script"):
         return ""
-    from .chat import script_of
+    from .corpus.scripts import main_script
 
-    asked = script_of(question)
+    asked = main_script(question)
     odd = bool(asked) and asked != said["script"]
     share = f" {100 * said['script_share']:.0f} %" if said.get("script_share") else ""
     return _badge(f"{said['script']}{share}", f"script of the letters; the question is in {asked}" if odd else "script of the letters", "odd" if odd else "")

@@ -95,6 +95,7 @@ def run(step: Step, progress: Progress | None = None, name: str = "") -> Artefac
     started = time.time()
     with FileLock(room / f".tmp-{new}.lock"), work.held(progress.work, spec, lambda: contents.by_knob(step, progress.work)):
         try:
+            (room / f".tmp-{new}.using").write_text(" ".join(parents(step)), encoding="utf-8")
             temporary.mkdir()
             metrics = finite(step.run(temporary, progress))
             manifest = {
@@ -110,7 +111,8 @@ def run(step: Step, progress: Progress | None = None, name: str = "") -> Artefac
             raise
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
-            (room / f".tmp-{new}.lock").unlink(missing_ok=True)
+            for beside in (".using", ".lock"):
+                (room / f".tmp-{new}{beside}").unlink(missing_ok=True)
     if metrics.get("ended") != "stop":  # a step that was stopped leaves its result so far, and may be gone on with
         work.clear(progress.work)
     return open_artefact(new)
@@ -187,8 +189,10 @@ def made_in(out: Path) -> str:
 
 
 def delete(reference: str) -> None:
-    """Remove an artefact. Refuses while another one was made from it."""
+    """Remove an artefact. Refuses while another one was made from it, or is being made."""
     artefact = open_artefact(reference)
+    if _in_use(artefact.id):
+        raise WorkbenchError(f"{artefact.id} is being used to make another artefact; wait until that is done, or stop it first.")
     children = [a.id for a in artefacts() if artefact.id in a.parents]
     if children:
         raise WorkbenchError(f"{artefact.id} was used to make {', '.join(children)}; delete those first.")
@@ -197,10 +201,23 @@ def delete(reference: str) -> None:
     shutil.rmtree(gone)
 
 
+def _in_use(identity: str) -> bool:
+    """Whether a living process makes something of it."""
+    for note in folder().glob(".tmp-*.using"):
+        with suppress(FileNotFoundError):
+            if identity in note.read_text(encoding="utf-8").split():
+                try:
+                    with FileLock(note.with_suffix(".lock")).acquire(timeout=0):
+                        continue
+                except Timeout:
+                    return True
+    return False
+
+
 def sweep() -> int:
     """Remove what killed processes left under temporary names; returns how many. A lock tells living writers apart."""
     removed = 0
-    for place in {p.with_suffix("") if p.suffix == ".lock" else p for p in folder().glob(".tmp-*")}:
+    for place in {p.with_suffix("") for p in folder().glob(".tmp-*")}:
         lock = FileLock(place.with_name(place.name + ".lock"))
         try:
             with lock.acquire(timeout=0):
@@ -208,7 +225,8 @@ def sweep() -> int:
                 shutil.rmtree(place, ignore_errors=True)
         except Timeout:
             continue
-        Path(lock.lock_file).unlink(missing_ok=True)
+        for beside in (".using", ".lock"):
+            place.with_name(place.name + beside).unlink(missing_ok=True)
     return removed
 
 

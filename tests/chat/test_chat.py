@@ -259,10 +259,8 @@ def test_the_step_gives_a_row_per_model(tmp_path) -> None:
     rows = wb.run(Chat(models=places, prompt="who", max_tokens=4)).metrics["rows"]
     assert [row["model"] for row in rows] == [str(p) for p in places]
     assert rows[0]["fingerprint"] != rows[1]["fingerprint"]
-
-
-def test_script_of() -> None:
-    assert [chat.script_of(t) for t in ("bear", "медведь a", "خرس", "12!")] == ["Latin", "Cyrillic", "Arabic", ""]
+    twice = wb.run(Chat(models=places[:1] * 2, prompt="who", max_tokens=4)).metrics["rows"]
+    assert [row["text"] for row in twice] == [rows[0]["text"]] * 2
 
 
 def test_a_side_in_another_script_and_one_that_repeats_are_badged(tmp_path: Path) -> None:

@@ -220,3 +220,5 @@ def test_adapters_that_do_not_fit(adapter, tmp_path) -> None:
         chat.load(changed("nameless", base_model_name_or_path=None))
     with pytest.raises(WorkbenchError, match="no LoRA adapter"):
         chat.load(changed("prompts", peft_type="PROMPT_TUNING"))
+    with pytest.raises(WorkbenchError, match="belongs to an adapter"):
+        chat.load(changed("itself", base_model_name_or_path=str(tmp_path / "itself")))

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from workbench import corpus
 from workbench.corpus import scripts
-from workbench.corpus.scripts import script_shares
+from workbench.corpus.scripts import main_script, script_shares
 from workbench.corpus.statistics import near_duplicates
 
 LONG = "The old bear walked slowly along the river and looked for berries under the birches, because winter was near and its den still cold. "
@@ -53,6 +53,10 @@ def test_words_are_parts_of_the_text_in_order(text):
 def test_script_shares_sum_to_one(text):
     shares = script_shares(Counter(text))
     assert not shares or sum(shares.values()) == pytest.approx(1)
+
+
+def test_the_main_script_is_that_of_most_letters():
+    assert [main_script(text) for text in ("bear", "медведь a", "خرس", "12!")] == ["Latin", "Cyrillic", "Arabic", ""]
 
 
 def test_exact_duplicates_are_those_after_the_first():

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..contents import digest
+from ..corpus.scripts import main_script
 from ..errors import Stopped, WorkbenchError
 from ..progress import Progress
 from . import log
 from .comparisons import SIDES
 from .loading import Chatter, load, same_weights
 from .prompts import Asked, read_prompts
-from .replying import Sampling, reply, script_of
+from .replying import Sampling, reply
 
 if TYPE_CHECKING:
     from .steps import Batch
@@ -71,7 +72,7 @@ def numbers(side: str, model: str, chatter: Chatter, asked: Sequence[Asked], rep
     """What one side's replies look like, in numbers."""
     good = [(a, r) for a, r in zip(asked, replies, strict=True) if "error" not in r]
     shares = {
-        "same_script": [r["script"] == script_of(a.prompt) for a, r in good],
+        "same_script": [r["script"] == main_script(a.prompt) for a, r in good],
         "ended": [r["finish"] == "eos" for _, r in good],
         "repeated": [bool(r["repeated"]) for _, r in good],
     }

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from ..corpus.scripts import script_shares
+from ..corpus.scripts import main_script, script_shares
 from ..errors import WorkbenchError
 from ..specs import Options
 from .choices import Choice
@@ -169,7 +169,7 @@ class _Growing:
     def reply(self, finish: str = "") -> Reply:
         # A token may end inside a character; what is not whole yet is held back rather than shown as a replacement mark.
         text = self.chatter.tokenizer.decode(self.ids, skip_special_tokens=True).rstrip("\ufffd").strip()
-        script, share = script_of(text), 0.0
+        script, share = main_script(text), 0.0
         notes, repeated = self.notes, ""
         if finish:
             from ..training.answering import looped
@@ -218,8 +218,3 @@ def _in_turn(messages: list[Message], options: Sampling | None, chatters: Mappin
     for side, chatter in chatters.items():
         *_, said[side] = reply(chatter, messages, options)
     return said
-
-
-def script_of(text: str) -> str:
-    """The script that most letters are written in, or '' without letters."""
-    return next(iter(script_shares(Counter(text))), "")

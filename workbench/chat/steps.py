@@ -30,11 +30,12 @@ class Chat(Asking):
     prompt: str = Field(min_length=1, description="The question.")
 
     def run(self, out: Path, progress: Progress) -> dict[str, Any]:
+        from .comparisons import SIDES
         from .loading import load, same_weights
         from .replying import reply
 
         messages = [{"role": "user", "content": self.prompt}]
-        chatters = {model: load(model, self.device, self.dtype) for model in self.models}
+        chatters = {side: load(model, self.device, self.dtype) for side, model in zip(SIDES, self.models, strict=False)}
         rows = []
         for chatter in progress.track(chatters.values(), len(chatters), "asking"):
             *_, last = reply(chatter, messages, self.sampling())

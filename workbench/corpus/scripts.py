@@ -54,6 +54,11 @@ def script_shares(characters: Counter[str]) -> dict[str, float]:
     return {name: count / total for name, count in letters.most_common()}
 
 
+def main_script(text: str) -> str:
+    """The script that most letters of a text are written in; "" where there are none."""
+    return next(iter(script_shares(Counter(text))), "")
+
+
 def spaceless(shares: dict[str, float]) -> bool:
     """Whether most letters belong to scripts without spaces between words, so that word counts mean nothing."""
     return sum(share for name, share in shares.items() if name in SPACELESS) > 0.5

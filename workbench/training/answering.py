@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import contents
-from ..corpus.scripts import script, script_shares
+from ..corpus.scripts import main_script
 from ..progress import Progress
 from .conversations import Messages
 
@@ -119,8 +119,3 @@ def looped(text: str) -> str:
     """The piece that a text ends in four times over or more; "" where it does not."""
     loop = _LOOP.search(text)
     return loop[1] if loop and len(loop[0]) >= LOOP else ""
-
-
-def main_script(text: str) -> str:
-    """The script of most of its letters; "" for a text without letters. 的 and ひ count as one in Japanese only if most letters are of one."""
-    return next(iter(script_shares(Counter(c for c in text if script(c)))), "")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
 
-from ...corpus.scripts import script, script_shares
+from ...corpus.scripts import main_script, script
 from ...progress import Progress
 from ...specs import TextRef
 from ..base import Column, Found, OnText, Subject
@@ -42,7 +41,7 @@ class Continuations(OnText):
         from ...training.data import encode, start_ids
         from ..prompting import generate
 
-        tokenizer, main = subject.tokenizer, next(iter(script_shares(Counter("".join(item["begin"] for item in items)))), "")
+        tokenizer, main = subject.tokenizer, main_script("".join(item["begin"] for item in items))
         prompts = [start_ids(tokenizer) + encode(tokenizer, item["begin"]) for item in items]
         said = generate(subject, prompts, [len(encode(tokenizer, item["follows"])) + 8 for item in items], progress)
         written = [None if text is None else text[:WANTED] for text in said]
