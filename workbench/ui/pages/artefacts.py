@@ -46,14 +46,13 @@ def build(shell: Shell) -> None:
         made = store.artefacts()
         rows = [listing.row(a) | {"created": time.strftime("%Y-%m-%d %H:%M", time.localtime(a.manifest["created"]))} for a in made]
         ids = [a.id for a in made]
-        pick = current if current in ids else ids[0] if ids else None
-        return [gr.update(visible=not made), *table.update(rows), gr.update(visible=bool(made)), gr.update(choices=choices("artefact"), value=pick)]
+        kept = {} if current in ids else {"value": ids[0] if ids else None}  # another may have been picked meanwhile
+        return [gr.update(visible=not made), *table.update(rows), gr.update(visible=bool(made)), gr.update(choices=choices("artefact"), **kept)]
 
     def anew(current: str | None) -> list[Any]:
         """What is looked at stays, and so does a name that is being typed; a list that is just appearing does not tell that it has a value."""
         *others, picked = listed(current)
-        now = picked["value"]
-        details = [about_html(store.open_artefact(now)), *[gr.skip()] * 4] if now and now == current else look(now)
+        details = look(picked["value"]) if "value" in picked else [about_html(store.open_artefact(current)), *[gr.skip()] * 4]
         return [*others, picked, *details]
 
     def look(reference: str | None) -> list[Any]:
