@@ -266,7 +266,7 @@ def test_the_weights_are_the_same_kept_or_not(place: Path, text: Path, tmp_path:
         assert not kept()
     first = wb.run(step)
     assert len(kept()) == 1
-    monkeypatch.setattr(f"workbench.training.feeds.{'plain' if stage == 'align' else 'chats'}", lambda *_: pytest.fail("encoded again"))
+    monkeypatch.setattr("workbench.training.caching.Encoded._first", lambda *_: pytest.fail("encoded again"))
     second = wb.run(step)
     assert len({made.manifest["content_hash"] for made in (unkept, first, second)}) == 1
     assert unkept.metrics["loss"] == first.metrics["loss"] == second.metrics["loss"]

@@ -63,6 +63,7 @@ def test_the_first_journey_with_clicks(page: Any) -> None:
     run(page, "transfer")
     expect(page.locator("#transfer-result")).to_contain_text("subtokens")
     section(page, "transfer", "Why this vector?")
+    expect(page.locator("#why-model input")).not_to_have_value("")  # what was made is offered a moment later
     page.locator("#why-token input").fill("#1600")
     page.click("#why-ask")
     expect(page.locator("#why-result")).to_contain_text("=")
