@@ -51,11 +51,14 @@ def test_the_same_step_may_go_on_and_another_may_not(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("spec", [False, True])
 @pytest.mark.parametrize("other", ["model.bin", ".git/config"])
-def test_a_folder_of_the_users_own_is_neither_taken_nor_removed(tmp_path: Path, other: str) -> None:
+def test_a_folder_of_the_users_own_is_neither_taken_nor_removed(tmp_path: Path, other: str, spec: bool) -> None:
     kept = tmp_path / "mine" / other
     kept.parent.mkdir(parents=True)
     kept.write_text("years of work", encoding="utf-8")
+    if spec:  # the very one that is run
+        (tmp_path / "mine" / work.SPEC).write_text("{}", encoding="utf-8")
     before = sorted(tmp_path.rglob("*"))
     assert main(["import", "demo:en-chat", "--work", str(tmp_path / "mine")]) == 2
     with pytest.raises(WorkbenchError, match=r"holds other files .*; name an empty folder or a new one"), work.held(tmp_path / "mine", {}):
@@ -88,8 +91,11 @@ def test_what_was_begun_goes_on_only_with_what_it_read(tmp_path: Path) -> None:
     with pytest.raises(WorkbenchError, match=r"The content of 'text' and 'pairs' has changed since .*; put them back"):
         begun(place, text="b", model="b", pairs="c")
     begun(place, text="other", model="b")
-    (place / work.CONTENTS).unlink()  # begun before contents were kept
-    begun(place, text="a", model="b")
+    (place / work.CONTENTS).unlink()
+    with pytest.raises(WorkbenchError, match="holds other files"):  # a user's, with a spec of their own
+        begun(place, text="other", model="b")
+    (place / "kept").unlink()
+    begun(place, text="a", model="b")  # killed at its beginning
 
 
 def test_what_a_step_reads_is_looked_at_only_for_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

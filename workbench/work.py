@@ -31,13 +31,14 @@ def held(folder: Path | None, spec: Mapping[str, Any], contents: Callable[[], Ma
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / LOCK).acquire(timeout=0):
-            if not (folder / SPEC).is_file():
-                _empty_or_refuse(folder)
-            else:
+            before = _begun(folder)
+            if before:
                 same_or_refuse(json.loads((folder / SPEC).read_text(encoding="utf-8")), spec, f"What was begun in {folder} was another step")
+            else:
+                _empty_or_refuse(folder)
             now = dict(contents())
             kept = any(each.name not in (SPEC, CONTENTS, LOCK) and not each.name.startswith(".") for each in folder.iterdir())  # "." is what a kill left half
-            if kept and (folder / CONTENTS).is_file():  # where nothing was kept (a text too short to begin with), whatever is there now is begun with
+            if kept and before:  # where nothing was kept (a text too short to begin with), whatever is there now is begun with
                 _unchanged_or_refuse(json.loads((folder / CONTENTS).read_text(encoding="utf-8")), now, folder)
             write_json(folder / SPEC, spec)
             write_json(folder / CONTENTS, now)
@@ -46,8 +47,14 @@ def held(folder: Path | None, spec: Mapping[str, Any], contents: Callable[[], Ma
         raise WorkbenchError(f"A running step keeps its checkpoints in {folder}; wait for it or name another folder.") from None
 
 
+def _begun(folder: Path) -> bool:
+    """Whether a step was begun here; a spec.json alone may be a user's own, among files of theirs."""
+    return (folder / SPEC).is_file() and (folder / CONTENTS).is_file()
+
+
 def _empty_or_refuse(folder: Path) -> None:
-    others = [each.name for each in folder.iterdir() if each.name != LOCK and not each.name.startswith(f".{SPEC}.")]
+    """Raises WorkbenchError where there is more than what a kill may leave of a beginning."""
+    others = [each.name for each in folder.iterdir() if each.name not in (LOCK, SPEC) and not each.name.startswith((f".{SPEC}.", f".{CONTENTS}."))]
     if others:
         with suppress(OSError):
             (folder / LOCK).unlink()
@@ -87,5 +94,5 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, 
 
 def clear(folder: Path | None) -> None:
     """Remove the folder of a step that has succeeded; never one in which none was begun."""
-    if folder is not None and (folder / SPEC).is_file():
+    if folder is not None and _begun(folder):
         shutil.rmtree(folder, ignore_errors=True)
