@@ -88,6 +88,18 @@ def test_global_randomness_and_the_model_s_switches_are_untouched(model: LlamaFo
     assert model.config.use_cache
 
 
+def test_a_second_training_is_like_the_first(model: LlamaForCausalLM) -> None:
+    kept = dict(vars(model))
+    halves: list[bool] = []
+    model.lm_head.register_forward_pre_hook(lambda *_: halves.append(torch.is_autocast_enabled("cpu")))
+    for _ in range(2):
+        halves.clear()
+        fit(model, data(), quick(steps=2, dtype="bf16"))
+        assert halves
+        assert all(halves)
+        assert vars(model).keys() == kept.keys()
+
+
 def test_a_broken_loss_names_the_step(model: LlamaForCausalLM) -> None:
     with torch.no_grad():
         model.lm_head.weight[5] = float("nan")

@@ -117,6 +117,8 @@ def fit(
     finally:
         model.train(training)
         _put_forward(model, forward)  # accelerate leaves one that computes in bf16, and what is measured afterwards would be, too
+        for mark in ("_is_accelerate_prepared", "_original_forward"):  # by which another training would neither be compiled nor compute in bf16
+            vars(model).pop(mark, None)
         if use_cache is not None:  # Trainer switches it off for good, and packing needs it off
             model.config.use_cache = use_cache
     return Fit(report.step, report.tokens, round(report.seconds, 2), report.ended, report.rows, report.speed)
