@@ -143,6 +143,12 @@ def test_instructions_alternate_and_end_with_the_answer(lang):
     assert {"copy", "continue", "plus", "judge", "translate", "turns", "where_live"} <= families
 
 
+def test_a_sum_of_one_split_is_in_no_other_the_other_way_round():
+    asked = {split: {frozenset(item.key.split(":")[1:]) for item in take(world.instructions("en", split, 1, ["plus"]), 400)} for split in world.SPLITS}
+    assert all(asked.values())
+    assert not any(asked[a] & asked[b] for a in asked for b in asked if a != b)
+
+
 def test_instruction_families_can_be_chosen():
     taught = {item.family for item in take(world.instructions("en", "train", 1), 300)}
     assert {"copy", "turns", "where_live"} <= taught

@@ -98,6 +98,11 @@ def test_persian_letters(texts):
     assert not re.search("[اآدذرزژو]\u200c", texts["fa"]), "the non-joiner has nothing to separate after these letters"
 
 
+@pytest.mark.parametrize(("o", "words"), [("lemon", "لیموی دیگر"), ("box", "جعبه‌ی دیگر"), ("apple", "سیب دیگر")])
+def test_persian_more_of_a_thing(o, words):
+    assert words in persian.gave_more("anna", "2", o, "boris")[0]
+
+
 def test_persian_gold():
     assert persian.owns("anna", "notebook", "red")[2] == "دفترچه\u200cی آنا قرمز است."
     assert persian.owns("anna", "picture", "old")[0] == "آنا یک تابلوی قدیمی دارد."

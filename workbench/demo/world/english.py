@@ -125,7 +125,7 @@ def had(p: str, n: str, o: str) -> Says:
 
 
 def gave_more(q: str, n: str, o: str, p: str) -> Says:
-    return (f"{WHO[q].nom} gave {WHO[p].obj} {some(n, o)} more." if n == "1" else f"{WHO[q].nom} gave {WHO[p].obj} {lex.NUMBER[n]} more {plural(o)}.",)
+    return (f"{WHO[q].nom} gave {WHO[p].obj} one more {word(o)}." if n == "1" else f"{WHO[q].nom} gave {WHO[p].obj} {lex.NUMBER[n]} more {plural(o)}.",)
 
 
 def gave_away(p: str, n: str, o: str, q: str) -> Says:

@@ -2,7 +2,9 @@
 
 Keys are language-independent. A *combination* is a pair such as (person, city) or (object, adjective); a stable hash puts 80 % of
 the pairs in "train" and 10 % each in "validation" and "test". A text of a split is made only of that split's combinations, so
-a held-out fact can be answered only from its context, never from memory.
+a held-out fact can be answered only from its context, never from memory. What a story works out or leaves open is not drawn from
+pairs: where a carried thing is, who of two is older, where a relative lives, how many are left. An answer to such a question may stand in a
+train text, about another story and beside other answers to the same question; the story with its question never does.
 """
 
 from __future__ import annotations

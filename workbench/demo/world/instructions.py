@@ -93,7 +93,8 @@ def proceed(lang: str, rng: random.Random, split: str) -> Instruction:
 
 
 def plus(lang: str, rng: random.Random, split: str) -> Instruction:
-    a, b = held(rng, split, "plus", [(str(a), str(b)) for a in range(1, 11) for b in range(1, 11)])
+    low, high = held(rng, split, "plus", [(str(a), str(b)) for a in range(1, 11) for b in range(a, 11)])
+    a, b = (low, high) if rng.random() < 0.5 else (high, low)
     number = NUMBER[lang]
     prompt = rng.choice(WORDINGS[lang]["plus"]).format(x=number[a], y=number[b])
     return Instruction(turns(prompt, number[str(int(a) + int(b))]), "plus", f"plus:{a}:{b}")

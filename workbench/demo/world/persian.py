@@ -108,7 +108,7 @@ def had(p: str, n: str, o: str) -> Says:
 
 
 def gave_more(q: str, n: str, o: str, p: str) -> Says:
-    return (f"{WHO[q]} {lex.NUMBER[n]} {NOUN[o]} دیگر به {WHO[p]} داد.",)
+    return (f"{WHO[q]} {lex.NUMBER[n]} {EZAFE[o]} دیگر به {WHO[p]} داد.",)
 
 
 def gave_away(p: str, n: str, o: str, q: str) -> Says:

@@ -1,8 +1,8 @@
 """Endless, seeded text of the small world: stories, question dialogues, instructions, parallel lines, multiple choice.
 
 Every stream is decided by its arguments alone. Splits hold out *combinations* (who lives where, which thing has which colour …, see
-`facts.split_of`): every fact of a train text is a train combination, every fact of a test text a test combination. Names of
-cities, colours and so on that only appear as a wrong option are not facts.
+`facts.split_of`): every combination that a train text is drawn from is a train combination, and so for test. Names of
+cities, colours and so on that only appear as a wrong option are not facts; nor is what follows from a story (see `facts`).
 """
 
 from __future__ import annotations
