@@ -16,7 +16,7 @@ from workbench import chiphtml, plots, steps, store
 from workbench.errors import WorkbenchError
 from workbench.specs import ModelRef, Step, TextRef, build, command_line
 from workbench.ui import chain, messages
-from workbench.ui.app import PAGES, build_app
+from workbench.ui.app import PAGES, build_app, launch
 from workbench.ui.forms import Form
 from workbench.ui.theme import css, theme
 
@@ -210,6 +210,17 @@ def test_a_taken_port_is_one_sentence() -> None:
     assert done.returncode == 2
     assert "choose another with --port" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_machine_too_busy_to_answer_itself_serves_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    from served import free_port
+
+    monkeypatch.setattr("gradio.networking.url_ok", lambda _url: False)
+    blocks = launch(port=free_port(), block=False)
+    try:
+        assert blocks.is_running
+    finally:
+        blocks.close()
 
 
 def test_the_start_page_shows_what_a_recipe_reports() -> None:

@@ -42,6 +42,7 @@ def launch(host: str = "127.0.0.1", port: int = 7860, browser: bool = False, blo
         blocks.launch(
             server_name=host, server_port=port, inbrowser=browser, prevent_thread_lock=not block, quiet=True, share=False, ssr_mode=False, run_history=False,
             footer_links=[], theme=theme.theme(), css=theme.css(), js=theme.SCRIPT, max_file_size=UPLOAD_LIMIT, show_error=False, enable_monitoring=False,
+            _frontend=False,  # no request to itself, which on a busy machine took more than its three seconds and ended the app
         )  # fmt: skip
     except OSError as error:
         raise WorkbenchError(f"Port {port} on {host} is taken or may not be used; choose another with --port.") from error
